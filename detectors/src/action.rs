@@ -1,0 +1,178 @@
+//! Which call an event is: service and name, interned once, with what is known about the pair.
+
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// A call, as (service, name): what detectors match on, and what they remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// `eventSource` as logged, for example `lambda.amazonaws.com`.
+    pub source: Arc<str>,
+    /// `eventName` as logged, for example `AddPermission20150331v2`.
+    pub logged_name: Arc<str>,
+    /// The service: the source without `.amazonaws.com`, lower case.
+    pub service: Arc<str>,
+    /// The name without the API version some services append: `AddPermission`.
+    pub name: Arc<str>,
+    /// `service:name`, the form people read and facts remember.
+    pub label: Arc<str>,
+    /// A stable hash of the label: the same in every process and release.
+    pub id: ActionId,
+    /// Which detectors of the catalogue want the event, one bit each, by their order there.
+    pub claims: u32,
+}
+
+/// A stable 64-bit hash of an action's label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ActionId(pub u64);
+
+impl Action {
+    /// An action from the two fields of a record.
+    pub fn new(source: &str, logged_name: &str) -> Self {
+        let service = service_of(source).to_ascii_lowercase();
+        let name = strip_version(logged_name);
+        let label: Arc<str> = format!("{service}:{name}").into();
+        Self {
+            source: source.into(),
+            logged_name: logged_name.into(),
+            service: service.into(),
+            name: name.into(),
+            id: ActionId(stable_hash(label.as_bytes())),
+            label,
+            claims: 0,
+        }
+    }
+
+    /// Whether this is the call `name` of `service`.
+    pub fn is(&self, service: &str, name: &str) -> bool {
+        &*self.service == service && &*self.name == name
+    }
+}
+
+/// `iam.amazonaws.com` → `iam`; what has another form stays whole.
+pub fn service_of(source: &str) -> &str {
+    source.strip_suffix(".amazonaws.com").unwrap_or(source)
+}
+
+/// Takes off the API version that Lambda and CloudFront append to names: `Invoke20150331`, `AddPermission20150331v2`,
+/// `UpdateDistribution2020_05_31`.
+pub fn strip_version(name: &str) -> &str {
+    let without_revision = match name.rsplit_once('v') {
+        Some((head, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => head,
+        _ => name,
+    };
+    for candidate in [without_revision, name] {
+        let bytes = candidate.as_bytes();
+        let Some(start) = bytes.iter().rposition(|b| !b.is_ascii_digit() && *b != b'_').map(|i| i + 1) else {
+            continue;
+        };
+        let digits = bytes[start..].iter().filter(|b| b.is_ascii_digit()).count();
+        if digits == 8 && bytes[start..].starts_with(b"20") && matches!(bytes.len() - start, 8 | 10) {
+            return &name[..start];
+        }
+    }
+    name
+}
+
+/// FNV-1a over the bytes, finished with a mixing step. Stable by definition: facts at rest depend on it.
+pub fn stable_hash(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3 ^ 0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 32;
+    }
+    hash = (hash ^ bytes.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+/// Actions seen so far, found without copying by the two fields of a record.
+#[derive(Debug)]
+pub struct ActionTable {
+    table: HashTable<(u64, Arc<Action>)>,
+    claims: fn(&Action) -> u32,
+}
+
+impl ActionTable {
+    /// An empty table; `claims` is asked once for each action.
+    pub fn new(claims: fn(&Action) -> u32) -> Self {
+        Self { table: HashTable::new(), claims }
+    }
+
+    /// The action with these fields.
+    pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
+        let hash = FixedState::default().hash_one((source, logged_name));
+        let claims = self.claims;
+        let entry = self
+            .table
+            .entry(
+                hash,
+                |(h, a)| *h == hash && *a.logged_name == *logged_name && *a.source == *source,
+                |(h, _)| *h,
+            )
+            .or_insert_with(|| {
+                let mut action = Action::new(source, logged_name);
+                action.claims = claims(&action);
+                (hash, Arc::new(action))
+            });
+        &entry.into_mut().1
+    }
+
+    /// How many actions were seen.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_come_off_and_nothing_else_does() {
+        for (logged, name) in [
+            ("AddPermission20150331v2", "AddPermission"),
+            ("AddPermission20150331", "AddPermission"),
+            ("AddLayerVersionPermission20181031", "AddLayerVersionPermission"),
+            ("UpdateDistribution2020_05_31", "UpdateDistribution"),
+            ("ListObjectsV2", "ListObjectsV2"),
+            ("CreateTagsv2", "CreateTagsv2"),
+            ("GetV2LoggingOptions", "GetV2LoggingOptions"),
+            ("Invoke", "Invoke"),
+            ("20150331", "20150331"),
+            ("", ""),
+            ("ÄddPermission20150331", "ÄddPermission"),
+        ] {
+            assert_eq!(strip_version(logged), name);
+        }
+    }
+
+    #[test]
+    fn the_stable_hash_is_stable() {
+        assert_eq!(stable_hash(b"iam:CreateUser"), stable_hash(b"iam:CreateUser"));
+        assert_ne!(stable_hash(b"a"), stable_hash(b"a\0"));
+        // Facts at rest depend on these values.
+        assert_eq!(stable_hash(b""), 17_126_877_336_604_512_952);
+        assert_eq!(stable_hash(b"iam:CreateUser"), 0);
+    }
+
+    #[test]
+    fn interning_gives_one_action_with_its_claims() {
+        let mut table = ActionTable::new(|a| u32::from(&*a.service == "iam"));
+        let first = Arc::clone(table.intern("iam.amazonaws.com", "CreateUser"));
+        assert!(Arc::ptr_eq(&first, table.intern("iam.amazonaws.com", "CreateUser")));
+        assert_eq!((first.claims, &*first.label), (1, "iam:CreateUser"));
+        assert_eq!(table.intern("ec2.amazonaws.com", "CreateUser").claims, 0);
+        assert_eq!(table.len(), 2);
+    }
+}

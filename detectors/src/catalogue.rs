@@ -1,0 +1,167 @@
+//! The list of detectors, and everything that walks it.
+//!
+//! A detector is its module and one line here. Configuration, command line, docs, benches, tuning and the laws all come
+//! from this list. The types are generated per detector, so nothing on the hot path goes through a trait object.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::access_denied_spike::AccessDeniedSpike;
+use crate::action::Action;
+use crate::detector::{Around, ConfigError, Detector};
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::finding::Finding;
+use crate::first_time_privilege::FirstTimePrivilege;
+use crate::invocation_surge::InvocationSurge;
+use crate::ledger::{Key, Ledger};
+use crate::policy_change::PolicyChange;
+use crate::time::{EventTime, TimeRange};
+
+/// What the catalogue knows of a detector.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// [`Detector::NAME`].
+    pub name: &'static str,
+    /// [`Detector::PURPOSE`].
+    pub purpose: &'static str,
+    /// [`Detector::DOCS`].
+    pub docs: &'static str,
+}
+
+/// Something to do with every detector, knowing its types.
+pub trait Visit {
+    /// Visits one detector: where its facts are, and where its configuration is.
+    fn visit<D: Detector>(
+        &mut self,
+        facts: fn(&Ledgers) -> &Ledger<D::Facts>,
+        config: fn(&Configs) -> &D::Config,
+    );
+}
+
+macro_rules! catalogue {
+    ($($field:ident: $detector:ty),+ $(,)?) => {
+        /// All detectors, in the order of everything.
+        pub const ENTRIES: &[Entry] = &[$(Entry {
+            name: <$detector>::NAME,
+            purpose: <$detector>::PURPOSE,
+            docs: <$detector>::DOCS,
+        }),+];
+
+        /// The facts of every detector.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct Ledgers {
+            $(#[doc = concat!("What `", stringify!($field), "` remembers.")]
+            pub $field: Ledger<<$detector as Detector>::Facts>,)+
+        }
+
+        /// The configuration of every detector.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Configs {
+            $(#[doc = concat!("`[detectors.", stringify!($field), "]`.")]
+            pub $field: <$detector as Detector>::Config,)+
+        }
+
+        /// Configured detectors.
+        #[derive(Debug)]
+        pub struct Detectors {
+            $($field: $detector,)+
+        }
+
+        /// Asks every detector whether it claims an action: one bit each, in the order of [`ENTRIES`].
+        pub fn claims(action: &Action) -> u32 {
+            [$(<$detector>::claims(action)),+]
+                .into_iter()
+                .enumerate()
+                .fold(0, |bits, (i, claimed)| bits | (u32::from(claimed) << i))
+        }
+
+        /// Visits every detector.
+        pub fn each(visit: &mut impl Visit) {
+            $(visit.visit::<$detector>(|l| &l.$field, |c| &c.$field);)+
+        }
+
+        impl Ledgers {
+            /// Grows the facts of every detector that claims the event.
+            pub fn observe(&mut self, event: &Event<'_>) {
+                let mut claims = event.action.claims;
+                $(
+                    if claims & 1 != 0 {
+                        <$detector>::observe(event, &mut self.$field);
+                    }
+                    claims >>= 1;
+                )+
+                debug_assert_eq!(claims, 0, "a claim bit beyond the catalogue");
+            }
+
+            /// Takes in everything other facts know.
+            pub fn absorb(&mut self, other: Self) {
+                $(self.$field.absorb(other.$field);)+
+            }
+
+            /// Closes windows that end at or before a minute.
+            pub fn close(&mut self, closed: i64) {
+                $(self.$field.close(closed);)+
+            }
+
+            /// Forgets what can change no answer about times from `horizon` on.
+            pub fn forget(&mut self, horizon: EventTime) {
+                $(self.$field.forget(horizon);)+
+            }
+
+            /// How many keys are remembered, by detector.
+            pub fn keys(&self) -> Vec<(&'static str, usize)> {
+                vec![$((<$detector>::NAME, self.$field.len())),+]
+            }
+        }
+
+        impl Detectors {
+            /// Detectors with these configurations, or the first that is refused, with the detector's name.
+            pub fn new(configs: &Configs) -> Result<Self, (&'static str, ConfigError)> {
+                Ok(Self {
+                    $($field: <$detector>::new(configs.$field.clone())
+                        .map_err(|e| (<$detector>::NAME, e))?,)+
+                })
+            }
+
+            /// Judges every key of every detector for a span of event time. Sorted by time, detector and id.
+            pub fn judge(&self, ledgers: &Ledgers, environment: &Environment, span: TimeRange) -> Vec<Finding> {
+                let mut found = Vec::new();
+                $(judge_all(&self.$field, &ledgers.$field, environment, span, &mut found);)+
+                sort_findings(&mut found);
+                found
+            }
+        }
+    };
+}
+
+catalogue! {
+    policy_change: PolicyChange,
+    access_denied_spike: AccessDeniedSpike,
+    first_time_privilege: FirstTimePrivilege,
+    invocation_surge: InvocationSurge,
+}
+
+fn judge_all<D: Detector>(
+    detector: &D,
+    ledger: &Ledger<D::Facts>,
+    environment: &Environment,
+    span: TimeRange,
+    out: &mut Vec<Finding>,
+) {
+    let around = Around { others: ledger, environment, span };
+    let first = out.len();
+    for (key, facts) in ledger.sorted() {
+        let key: &Key = key;
+        detector.judge(key, facts, &around, out);
+    }
+    let mut kept = out.split_off(first);
+    kept.retain(|f| span.contains(f.window.start));
+    out.append(&mut kept);
+}
+
+/// The order alerts come in: by start, detector, id.
+pub fn sort_findings(findings: &mut [Finding]) {
+    findings.sort_by_cached_key(|f| (f.window.start, f.detector, f.id()));
+}

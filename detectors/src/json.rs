@@ -1,0 +1,152 @@
+//! Opening JSON that came from a log: parts of a record, and documents quoted inside them.
+//!
+//! simd-json reads it; the result is a [`serde_json::Value`], whose objects are sorted, so what is made of
+//! them comes out in one order. Of duplicate keys the last one counts, as it does for AWS's own readers.
+
+use std::borrow::Cow;
+
+pub use serde_json::Value;
+
+/// Deeper nesting than this is refused before parsing: no AWS document comes near it.
+pub const MAX_DEPTH: usize = 64;
+
+/// Why a text was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// Not JSON.
+    #[error("not valid JSON")]
+    Invalid,
+}
+
+/// Parses a whole JSON text.
+pub fn parse(text: &str) -> Result<Value, JsonError> {
+    if depth(text.as_bytes()) > MAX_DEPTH {
+        return Err(JsonError::TooDeep);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    simd_json::serde::from_slice(&mut bytes).map_err(|_| JsonError::Invalid)
+}
+
+/// The deepest nesting of brackets outside strings.
+pub fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut rest) = (0usize, 0usize, text);
+    while let Some(i) = rest.iter().position(|b| matches!(b, b'"' | b'[' | b'{' | b']' | b'}')) {
+        let byte = rest[i];
+        rest = &rest[i + 1..];
+        match byte {
+            b'"' => loop {
+                match memchr::memchr2(b'"', b'\\', rest) {
+                    Some(i) if rest[i] == b'\\' => rest = rest.get(i + 2..).unwrap_or_default(),
+                    Some(i) => {
+                        rest = &rest[i + 1..];
+                        break;
+                    }
+                    None => return deepest,
+                }
+            },
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            _ => depth = depth.saturating_sub(1),
+        }
+    }
+    deepest
+}
+
+/// The value at a path of object keys.
+pub fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |v, key| v.get(key))
+}
+
+/// The string at a path of object keys.
+pub fn str_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
+    at(value, path)?.as_str()
+}
+
+/// A value that is one thing or a list of things, as a list.
+pub fn one_or_many(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
+    }
+}
+
+/// A part of a record as it stood in the log, not yet opened: valid JSON text, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Raw<'a>(Option<&'a str>);
+
+impl<'a> Raw<'a> {
+    /// Wraps the text of one JSON value.
+    pub fn new(text: &'a str) -> Self {
+        match text.trim_ascii() {
+            "" | "null" => Self(None),
+            text => Self(Some(text)),
+        }
+    }
+
+    /// The part is missing or `null`.
+    pub fn is_null(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The text as it stood in the log.
+    pub fn text(&self) -> &'a str {
+        self.0.unwrap_or("null")
+    }
+
+    /// The whole part. A part that is a string holding JSON (some exporters write that) is opened once more.
+    pub fn open(&self) -> Value {
+        let Some(text) = self.0 else { return Value::Null };
+        match parse(text) {
+            Ok(Value::String(inner)) => parse(&inner).unwrap_or(Value::String(inner)),
+            Ok(value) => value,
+            Err(_) => Value::Null,
+        }
+    }
+
+    /// The string member `key` of the part's top level, read without opening the rest.
+    pub fn top_str(&self, key: &str) -> Option<Cow<'a, str>> {
+        // The general way; the parser's author may know a shorter one.
+        match self.open().get_mut(key).map(Value::take) {
+            Some(Value::String(s)) => Some(Cow::Owned(s)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_ignores_brackets_in_strings() {
+        assert_eq!(depth(br#"{"a":"[[[[\"[[","b":[{}]}"#), 3);
+        assert_eq!(depth(br#""unterminated [["#), 0);
+        assert_eq!(depth(br#"{"a\"#), 1);
+    }
+
+    #[test]
+    fn too_deep_is_refused_and_the_last_duplicate_counts() {
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert_eq!(parse(&deep), Err(JsonError::TooDeep));
+        assert_eq!(parse(r#"{"a":1,"a":2}"#).unwrap()["a"], 2);
+        assert_eq!(
+            parse(r#"{"a":123456789012345678901234567890}"#).unwrap()["a"],
+            1.234_567_890_123_456_8e29
+        );
+        assert_eq!(parse("{"), Err(JsonError::Invalid));
+    }
+
+    #[test]
+    fn a_part_that_is_a_string_of_json_is_opened() {
+        assert_eq!(Raw::new(r#""{\"a\":1}""#).open()["a"], 1);
+        assert_eq!(Raw::new(r#""plain""#).open(), "plain");
+        assert!(Raw::new(" null ").is_null());
+        assert_eq!(Raw::new(r#"{"x":{"k":"no"},"k":"yes"}"#).top_str("k").as_deref(), Some("yes"));
+    }
+}

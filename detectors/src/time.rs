@@ -1,0 +1,149 @@
+//! Event time: whole seconds of UTC, and the minutes, hours and days it falls into.
+//!
+//! CloudTrail stamps events with whole seconds. Nothing in this crate knows any other clock.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds in a minute, an hour and a day.
+pub const MINUTE: i64 = 60;
+/// Seconds in an hour.
+pub const HOUR: i64 = 3_600;
+/// Seconds in a day.
+pub const DAY: i64 = 86_400;
+
+/// Seconds since 1970-01-01T00:00:00Z, as CloudTrail's `eventTime` states them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventTime(pub i64);
+
+impl EventTime {
+    /// The minute this time falls into, counted from the epoch.
+    pub fn minute(self) -> i64 {
+        self.0.div_euclid(MINUTE)
+    }
+
+    /// The hour this time falls into, counted from the epoch.
+    pub fn hour(self) -> i64 {
+        self.0.div_euclid(HOUR)
+    }
+
+    /// The day (UTC) this time falls into, counted from the epoch.
+    pub fn day(self) -> i64 {
+        self.0.div_euclid(DAY)
+    }
+
+    /// The first second of a minute counted from the epoch.
+    pub fn of_minute(minute: i64) -> Self {
+        Self(minute.saturating_mul(MINUTE))
+    }
+
+    /// The first second of an hour counted from the epoch.
+    pub fn of_hour(hour: i64) -> Self {
+        Self(hour.saturating_mul(HOUR))
+    }
+
+    /// The first second of a day counted from the epoch.
+    pub fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(DAY))
+    }
+
+    /// This time moved by a number of seconds, which may be negative.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Reads RFC 3339 (`2026-03-01T10:00:00Z`, with or without fraction or offset).
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_fixed(text.as_bytes())
+            .or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_second())))
+    }
+
+    /// The one form AWS writes, `YYYY-MM-DDThh:mm:ssZ`, without going through a general parser.
+    fn parse_fixed(b: &[u8]) -> Option<Self> {
+        let b: &[u8; 20] = b.try_into().ok()?;
+        if b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'Z' {
+            return None;
+        }
+        let two = |i: usize| -> Option<i8> {
+            let (tens, units) = (b[i].wrapping_sub(b'0'), b[i + 1].wrapping_sub(b'0'));
+            (tens < 10 && units < 10).then_some((tens * 10 + units).cast_signed())
+        };
+        let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
+        let date = jiff::civil::Date::new(year, two(5)?, two(8)?).ok()?;
+        let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let days = i64::from(date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1))).ok()?.get_days());
+        Some(Self(days * DAY + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + i64::from(second)))
+    }
+}
+
+/// RFC 3339, whole seconds; times no calendar holds are written as `@seconds`.
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.0) {
+            Ok(t) => write!(f, "{t}"),
+            Err(_) => write!(f, "@{}", self.0),
+        }
+    }
+}
+
+/// From `start` up to, not including, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeRange {
+    /// First second inside.
+    pub start: EventTime,
+    /// First second after.
+    pub end: EventTime,
+}
+
+impl TimeRange {
+    /// All of time.
+    pub const ALL: Self = Self { start: EventTime(i64::MIN), end: EventTime(i64::MAX) };
+
+    /// Whether `time` lies inside.
+    pub fn contains(&self, time: EventTime) -> bool {
+        self.start <= time && time < self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_aws_writes_and_the_other_rfc_3339_forms() {
+        for text in ["2023-07-10T11:54:47Z", "2023-07-10T11:54:47.250Z", "2023-07-10T13:54:47+02:00"] {
+            assert_eq!(EventTime::parse(text).unwrap().to_string(), "2023-07-10T11:54:47Z", "{text}");
+        }
+        for text in [
+            "",
+            "2023-02-30T00:00:00Z",
+            "2023-07-10T24:00:01Z",
+            "2023-07-10",
+            "yesterday",
+            "2023-07-1aT00:00:00Z",
+        ] {
+            assert_eq!(EventTime::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fixed_and_general_parser_agree() {
+        for seconds in (-2_000_000_000..4_000_000_000).step_by(86_399 * 7) {
+            let text = EventTime(seconds).to_string();
+            assert_eq!(EventTime::parse_fixed(text.as_bytes()), Some(EventTime(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn buckets_round_down_before_the_epoch_too() {
+        assert_eq!(EventTime(-1).minute(), -1);
+        assert_eq!(EventTime(-1).day(), -1);
+        assert_eq!(EventTime(59).minute(), 0);
+    }
+}

@@ -1,0 +1,188 @@
+//! Sliding windows over minutes of event time, and the peaks that stay when the minutes are dropped.
+//!
+//! A [`Windows`] counts in one-minute [`Bucket`]s. Sliding windows of [`WINDOW_MINUTES`] are sums of buckets. When a minute
+//! is closed (every file that could hold an on-time record of it was read) the windows that end in it become peaks:
+//! the largest of each hour, if it reaches the candidate floor, with its summary; and the largest of each day,
+//! for baselines. Judging reads peaks and open minutes alike, so closing changes no answer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lattice::Join;
+use crate::time::EventTime;
+
+/// The length of a sliding window. Structural: peaks are kept for this length alone.
+pub const WINDOW_MINUTES: i64 = 5;
+
+/// What one minute of one key holds.
+pub trait Bucket: Join + Clone + Default + PartialEq {
+    /// What stays of a window once its minutes are gone.
+    type Summary: Join + Clone + PartialEq;
+
+    /// How many events.
+    fn count(&self) -> u64;
+
+    /// Sums up the minutes of one window, in order.
+    fn summarise(minutes: &[&Self]) -> Self::Summary;
+}
+
+/// The largest window of an hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peak<S> {
+    /// The first minute of the window, counted from the epoch.
+    pub start: i64,
+    /// Events in it.
+    pub count: u64,
+    /// What is known about them.
+    pub summary: S,
+}
+
+impl<S> Peak<S> {
+    /// From the first second of the window to the first after it.
+    pub fn range(&self) -> crate::time::TimeRange {
+        crate::time::TimeRange {
+            start: EventTime::of_minute(self.start),
+            end: EventTime::of_minute(self.start + WINDOW_MINUTES),
+        }
+    }
+}
+
+/// The larger count wins; of equal counts the earlier; of the same window the joined summary.
+impl<S: Join + Clone> Join for Peak<S> {
+    fn join(&mut self, other: &Self) {
+        let (mine, theirs) = ((self.count, -self.start), (other.count, -other.start));
+        if theirs > mine {
+            *self = other.clone();
+        } else if theirs == mine {
+            self.summary.join(&other.summary);
+        }
+    }
+}
+
+/// Counts of one key: open minutes, peaks of hours, peaks of days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "B: Serialize, B::Summary: Serialize",
+    deserialize = "B: Deserialize<'de>, B::Summary: Deserialize<'de>"
+))]
+pub struct Windows<B: Bucket> {
+    minutes: BTreeMap<i64, B>,
+    hours: BTreeMap<i64, Peak<B::Summary>>,
+    days: BTreeMap<i64, u64>,
+}
+
+impl<B: Bucket> Default for Windows<B> {
+    fn default() -> Self {
+        Self { minutes: BTreeMap::new(), hours: BTreeMap::new(), days: BTreeMap::new() }
+    }
+}
+
+impl<B: Bucket> Join for Windows<B> {
+    fn join(&mut self, other: &Self) {
+        self.minutes.join(&other.minutes);
+        self.hours.join(&other.hours);
+        for (day, count) in &other.days {
+            let mine = self.days.entry(*day).or_default();
+            *mine = (*mine).max(*count);
+        }
+    }
+}
+
+impl<B: Bucket> Windows<B> {
+    /// The bucket of the minute `time` falls into.
+    pub fn minute(&mut self, time: EventTime) -> &mut B {
+        // Nearly always the newest minute there is.
+        self.minutes.entry(time.minute()).or_default()
+    }
+
+    /// Folds every window that ends at or before `closed` (a minute) into peaks, and drops the minutes that no later
+    /// window needs. Hours get a peak only from `floor` events on: it must lie below every threshold that will be asked.
+    pub fn close(&mut self, closed: i64, floor: u64) {
+        let first_kept = closed - WINDOW_MINUTES + 1;
+        if self.minutes.first_key_value().is_none_or(|(first, _)| *first >= first_kept) {
+            return;
+        }
+        let (hours, days) = self.open_peaks(floor, Some(closed));
+        self.hours.join(&hours);
+        for (day, count) in days {
+            let mine = self.days.entry(day).or_default();
+            *mine = (*mine).max(count);
+        }
+        self.minutes = self.minutes.split_off(&first_kept);
+    }
+
+    /// The largest window of each hour with at least `floor` events, from peaks and open minutes.
+    pub fn hours(&self, floor: u64) -> BTreeMap<i64, Peak<B::Summary>> {
+        let mut hours = self.hours.clone();
+        if !self.minutes.is_empty() {
+            hours.join(&self.open_peaks(floor, None).0);
+        }
+        hours.retain(|_, peak| peak.count >= floor);
+        hours
+    }
+
+    /// The largest window of each day, from peaks and open minutes.
+    pub fn days(&self) -> BTreeMap<i64, u64> {
+        let mut days = self.days.clone();
+        if !self.minutes.is_empty() {
+            for (day, count) in self.open_peaks(u64::MAX, None).1 {
+                let mine = days.entry(day).or_default();
+                *mine = (*mine).max(count);
+            }
+        }
+        days
+    }
+
+    /// Nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.minutes.is_empty() && self.days.is_empty()
+    }
+
+    /// Drops peaks of hours and days that ended before `horizon`.
+    pub fn forget(&mut self, horizon: EventTime) {
+        self.hours = self.hours.split_off(&horizon.hour());
+        self.days = self.days.split_off(&horizon.day());
+    }
+
+    /// Peaks of the windows over open minutes; with `until`, only of windows that end at or before that minute.
+    #[expect(clippy::type_complexity, reason = "a pair of the two fields it fills")]
+    fn open_peaks(
+        &self,
+        floor: u64,
+        until: Option<i64>,
+    ) -> (BTreeMap<i64, Peak<B::Summary>>, BTreeMap<i64, u64>) {
+        let minutes: Vec<(i64, &B, u64)> = self.minutes.iter().map(|(m, b)| (*m, b, b.count())).collect();
+        // The largest window of each hour, as (count, first, last) positions in `minutes`.
+        let mut best: BTreeMap<i64, (u64, usize, usize)> = BTreeMap::new();
+        let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+        let (mut end, mut sum) = (0, 0u64);
+        for start in 0..minutes.len() {
+            let first = minutes[start].0;
+            if until.is_some_and(|until| first + WINDOW_MINUTES > until) {
+                break;
+            }
+            while end < minutes.len() && minutes[end].0 < first + WINDOW_MINUTES {
+                sum += minutes[end].2;
+                end += 1;
+            }
+            let day = days.entry(EventTime::of_minute(first).day()).or_default();
+            *day = (*day).max(sum);
+            if sum >= floor {
+                let hour = best.entry(EventTime::of_minute(first).hour()).or_insert((0, start, end));
+                if sum > hour.0 {
+                    *hour = (sum, start, end);
+                }
+            }
+            sum -= minutes[start].2;
+        }
+        let hours = best
+            .into_iter()
+            .map(|(hour, (count, start, end))| {
+                let buckets: Vec<&B> = minutes[start..end].iter().map(|(_, b, _)| *b).collect();
+                (hour, Peak { start: minutes[start].0, count, summary: B::summarise(&buckets) })
+            })
+            .collect();
+        (hours, days)
+    }
+}
