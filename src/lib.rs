@@ -1,1 +1,1 @@
-//! x
+//! Trailhound: reads CloudTrail, remembers, judges, alerts.

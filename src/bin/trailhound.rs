@@ -1,1 +1,3 @@
+//! Trailhound on the command line.
+
 fn main() {}
