@@ -6,6 +6,7 @@
 pub mod access_denied_spike;
 pub mod action;
 pub mod actor;
+pub mod baseline;
 pub mod catalogue;
 pub mod detector;
 pub mod environment;
