@@ -6,6 +6,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
+use crate::access_level::AccessLevel;
+
 /// A call, as (service, name): what detectors match on, and what they remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
@@ -21,6 +23,8 @@ pub struct Action {
     pub label: Arc<str>,
     /// A stable hash of the label: the same in every process and release.
     pub id: ActionId,
+    /// How dangerous the call is by its kind.
+    pub level: AccessLevel,
     /// Which detectors of the catalogue want the event, one bit each, by their order there.
     pub claims: u32,
 }
@@ -39,6 +43,7 @@ impl Action {
         Self {
             source: source.into(),
             logged_name: logged_name.into(),
+            level: AccessLevel::of(&service, name),
             service: service.into(),
             name: name.into(),
             id: ActionId(stable_hash(label.as_bytes())),

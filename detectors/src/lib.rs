@@ -4,6 +4,7 @@
 //! [`Detector::judge`] decides from them alone. The catalogue in [`catalogue`] is the list of them all.
 
 pub mod access_denied_spike;
+pub mod access_level;
 pub mod action;
 pub mod actor;
 pub mod baseline;
@@ -21,6 +22,7 @@ pub mod policy_change;
 pub mod time;
 pub mod window;
 
+pub use access_level::AccessLevel;
 pub use action::{Action, ActionTable};
 pub use actor::{Actor, ActorKind, ActorTable, Identity};
 pub use detector::{Around, ConfigError, Detector, Lookup};
