@@ -1,1 +1,3 @@
 //! Trailhound: reads CloudTrail, remembers, judges, alerts.
+
+pub mod store;

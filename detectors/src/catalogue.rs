@@ -29,14 +29,19 @@ pub struct Entry {
     pub docs: &'static str,
 }
 
+/// Where a detector's facts are among all facts.
+#[derive(Debug)]
+pub struct Slot<D: Detector> {
+    /// To read.
+    pub facts: fn(&Ledgers) -> &Ledger<D::Facts>,
+    /// To grow.
+    pub facts_mut: fn(&mut Ledgers) -> &mut Ledger<D::Facts>,
+}
+
 /// Something to do with every detector, knowing its types.
 pub trait Visit {
-    /// Visits one detector: where its facts are, and where its configuration is.
-    fn visit<D: Detector>(
-        &mut self,
-        facts: fn(&Ledgers) -> &Ledger<D::Facts>,
-        config: fn(&Configs) -> &D::Config,
-    );
+    /// Visits one detector.
+    fn visit<D: Detector>(&mut self, slot: Slot<D>);
 }
 
 macro_rules! catalogue {
@@ -79,7 +84,7 @@ macro_rules! catalogue {
 
         /// Visits every detector.
         pub fn each(visit: &mut impl Visit) {
-            $(visit.visit::<$detector>(|l| &l.$field, |c| &c.$field);)+
+            $(visit.visit::<$detector>(Slot { facts: |l| &l.$field, facts_mut: |l| &mut l.$field });)+
         }
 
         impl Ledgers {

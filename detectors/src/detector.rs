@@ -22,6 +22,8 @@ pub trait Detector: Sized + Send + Sync + 'static {
     const PURPOSE: &'static str;
     /// The module's documentation: behaviour, events, facts, when it fires, known false positives, knobs.
     const DOCS: &'static str;
+    /// The form of its facts at rest. Raise it when the form changes; older and newer forms are refused by name.
+    const FACTS_VERSION: u32 = 1;
     /// Its table in the configuration.
     type Config: Serialize + DeserializeOwned + Default + Clone + PartialEq + Debug + JsonSchema + Send + Sync;
     /// What it remembers of a key.

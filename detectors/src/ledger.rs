@@ -187,6 +187,35 @@ impl<F: Facts> Ledger<F> {
     }
 }
 
+/// A list of (key, facts), sorted by key: equal facts give equal bytes.
+impl<F: Facts> Serialize for Ledger<F> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.sorted())
+    }
+}
+
+impl<'de, F: Facts> Deserialize<'de> for Ledger<F> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<F>(std::marker::PhantomData<F>);
+        impl<'de, F: Facts> serde::de::Visitor<'de> for Entries<F> {
+            type Value = Ledger<F>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of keys with their facts")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Ledger<F>, A::Error> {
+                let mut ledger = Ledger::default();
+                while let Some((key, facts)) = seq.next_element::<(Key, F)>()? {
+                    ledger.take(&key, facts);
+                }
+                Ok(ledger)
+            }
+        }
+        deserializer.deserialize_seq(Entries(std::marker::PhantomData))
+    }
+}
+
 impl<F: Facts> PartialEq for Ledger<F> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()

@@ -1,0 +1,3 @@
+//! Facts at rest.
+
+pub mod snapshot;
