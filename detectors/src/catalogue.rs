@@ -110,7 +110,7 @@ macro_rules! catalogue {
                 $(self.$field.close(closed);)+
             }
 
-            /// Forgets what can change no answer about times from `horizon` on.
+            /// Forgets what ended before `horizon`.
             pub fn forget(&mut self, horizon: EventTime) {
                 $(self.$field.forget(horizon);)+
             }

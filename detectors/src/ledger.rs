@@ -19,7 +19,7 @@ pub trait Facts:
     /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`.
     fn close(&mut self, closed: i64);
 
-    /// Drops what can change no answer about times from `horizon` on.
+    /// Drops what ended before `horizon`. Must change no answer about times from `horizon` plus the forgetting period on.
     fn forget(&mut self, horizon: EventTime);
 }
 
