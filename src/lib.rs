@@ -1,3 +1,4 @@
 //! Trailhound: reads CloudTrail, remembers, judges, alerts.
 
+pub mod engine;
 pub mod store;

@@ -128,6 +128,11 @@ impl ActionTable {
         &entry.into_mut().1
     }
 
+    /// The actions seen so far, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Action>> + Clone {
+        self.table.iter().map(|(_, action)| action)
+    }
+
     /// How many actions were seen.
     pub fn len(&self) -> usize {
         self.table.len()

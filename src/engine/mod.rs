@@ -1,0 +1,6 @@
+//! One engine: bytes of log objects become facts, facts become findings. Live, replay and tune call it; nothing else
+//! decides anything.
+
+pub mod blind;
+pub mod distinct;
+pub mod tally;
