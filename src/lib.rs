@@ -1,4 +1,12 @@
 //! Trailhound: reads CloudTrail, remembers, judges, alerts.
+//!
+//! The detectors live in `trailhound-detectors`, and know neither files nor clocks. This crate is the shell around
+//! them: it reads trails, keeps facts, dresses findings as alerts, and talks to people. `ARCHITECTURE.md` has the map.
 
-pub mod engine;
-pub mod store;
+pub mod alert;
+pub mod cli;
+pub mod config;
+pub mod report;
+pub mod suppress;
+
+pub use trailhound_detectors as detectors;

@@ -1,3 +1,7 @@
-//! Trailhound on the command line.
+//! Trailhound on the command line. What its exit codes mean stands in [`trailhound::cli::exit`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trailhound::cli::run(std::env::args_os())
+}

@@ -1,0 +1,4 @@
+//! What people see in a terminal.
+
+pub mod markdown;
+pub mod text;
