@@ -30,9 +30,9 @@ pub struct Tally {
     /// First and last event time judged.
     pub span: Option<(EventTime, EventTime)>,
     /// Accounts of judged records.
-    pub accounts: BTreeSet<Arc<str>>,
+    pub accounts: Names,
     /// Regions of judged records.
-    pub regions: BTreeSet<Arc<str>>,
+    pub regions: Names,
     /// Distinct judged records.
     pub distinct: DistinctRecords,
     /// Problems met, the first of each place.
@@ -79,8 +79,8 @@ impl Tally {
         *first = event.time.min(*first);
         *last = event.time.max(*last);
         self.distinct.insert(record_id);
-        note(&mut self.accounts, event.account);
-        note(&mut self.regions, event.region);
+        self.accounts.note(event.account);
+        self.regions.note(event.region);
     }
 
     /// A record was skipped.
@@ -129,8 +129,9 @@ impl Tally {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, theirs) => mine.or(theirs),
         };
-        self.accounts.extend(other.accounts);
-        self.regions.extend(other.regions);
+        for (mine, theirs) in [(&mut self.accounts, other.accounts), (&mut self.regions, other.regions)] {
+            theirs.iter().for_each(|name| mine.note(name));
+        }
         self.distinct.absorb(other.distinct);
         self.problems_unlisted += other.problems_unlisted;
         for problem in other.problems {
@@ -139,11 +140,35 @@ impl Tally {
     }
 }
 
-/// Names at most this many accounts and regions: a hostile log could name any number.
-const MAX_NAMES: usize = 10_000;
+/// Names that occurred, sorted. At most ten thousand: a hostile log could name any number.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    all: BTreeSet<Arc<str>>,
+    /// Neighbouring records mostly share their account and region.
+    latest: Option<Arc<str>>,
+}
 
-fn note(names: &mut BTreeSet<Arc<str>>, name: &str) {
-    if !name.is_empty() && !names.contains(name) && names.len() < MAX_NAMES {
-        names.insert(name.into());
+impl Names {
+    const MAX: usize = 10_000;
+
+    fn note(&mut self, name: &str) {
+        if self.latest.as_deref() == Some(name) || name.is_empty() {
+            return;
+        }
+        let known = self.all.get(name).cloned();
+        if known.is_none() && self.all.len() >= Self::MAX {
+            return;
+        }
+        let name = known.unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            self.all.insert(Arc::clone(&name));
+            name
+        });
+        self.latest = Some(name);
+    }
+
+    /// The names, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.all.iter().map(|name| &**name)
     }
 }

@@ -1,0 +1,149 @@
+//! One thread's part of the engine: bytes of log objects in, facts and counts out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trailhound_detectors::TimeRange;
+use trailhound_detectors::action::stable_hash;
+use trailhound_detectors::catalogue::Ledgers;
+
+use super::tally::{Problem, Tally};
+use crate::inflate::{Ending, Inflater, Limits};
+use crate::ingest::{ObjectKind, Origin};
+use crate::parse::{FileKind, Parser, Tables};
+
+/// Which records are judged; the others are skipped, and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Event times wanted.
+    pub span: TimeRange,
+    /// Accounts wanted; none means all.
+    pub accounts: BTreeSet<String>,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self { span: TimeRange::ALL, accounts: BTreeSet::new() }
+    }
+}
+
+/// Everything a worker must be told.
+#[derive(Clone, Debug, Default)]
+pub struct Intake {
+    /// Caps on inflation.
+    pub limits: Limits,
+    /// A record delivered later than this after its event is late, seconds.
+    pub lateness_seconds: i64,
+    /// Which records are judged.
+    pub selection: Selection,
+}
+
+/// Reads objects one after another into facts of its own.
+#[derive(Debug)]
+pub struct Worker {
+    intake: Arc<Intake>,
+    inflater: Inflater,
+    parser: Parser,
+    tables: Tables,
+    /// What the objects taught.
+    pub ledgers: Ledgers,
+    /// What became of them.
+    pub tally: Tally,
+}
+
+impl Worker {
+    /// A worker that knows nothing yet.
+    pub fn new(intake: Arc<Intake>) -> Self {
+        Self {
+            inflater: Inflater::new(intake.limits),
+            parser: Parser::default(),
+            tables: Tables::default(),
+            ledgers: Ledgers::default(),
+            tally: Tally::default(),
+            intake,
+        }
+    }
+
+    /// Takes in one log object, as it is stored.
+    pub fn take(&mut self, origin: &Origin, stored: &[u8]) {
+        let Self { intake, inflater, parser, tables, ledgers, tally } = self;
+        tally.bytes_read += stored.len() as u64;
+        match origin.kind {
+            ObjectKind::Digest => {
+                tally.files.digest += 1;
+                return;
+            }
+            ObjectKind::Insight => {
+                tally.files.insight += 1;
+                return;
+            }
+            ObjectKind::Trail | ObjectKind::Other => {}
+        }
+        let (bytes, ending) = inflater.inflate(stored);
+        tally.bytes_inflated += bytes.len() as u64;
+        let Selection { span, accounts } = &intake.selection;
+        let (mut outside, mut elsewhere) = (0, 0);
+        let parsed = parser.records(bytes, origin, intake.lateness_seconds, tables, &mut |event| {
+            if !span.contains(event.time) {
+                outside += 1;
+            } else if !accounts.is_empty() && !accounts.contains(event.account) {
+                elsewhere += 1;
+            } else {
+                let record_id = if event.shared_event_id.is_empty() {
+                    event.call.0
+                } else {
+                    stable_hash(event.event_id.as_bytes())
+                };
+                tally.judged(&event, record_id);
+                ledgers.observe(&event);
+            }
+        });
+        tally.records += parsed.records;
+        for (reason, count) in &parsed.skipped {
+            tally.skip(reason.name(), *count);
+        }
+        for (reason, count) in [("outside_span", outside), ("other_account", elsewhere)] {
+            if count > 0 {
+                tally.skip(reason, count);
+            }
+        }
+        for skip in parsed.skips {
+            tally.problem(Problem {
+                object: Arc::clone(&origin.name),
+                record: Some(skip.index),
+                what: format!("{}: {}", skip.reason.name(), skip.detail),
+            });
+        }
+        let whole = |what: String| Problem { object: Arc::clone(&origin.name), record: None, what };
+        if ending != Ending::Complete {
+            tally.problem(whole(format!("{ending}; {} records before that were read", parsed.records)));
+        } else if let Some(cut) = &parsed.cut {
+            tally.problem(whole(cut.to_string()));
+        }
+        let files = &mut tally.files;
+        match parsed.kind {
+            FileKind::Digest => files.digest += 1,
+            FileKind::Insight => files.insight += 1,
+            _ if parsed.records == 0 && ending != Ending::Complete => files.failed += 1,
+            FileKind::Foreign => files.failed += 1,
+            _ if ending != Ending::Complete || parsed.cut.is_some() => files.cut += 1,
+            _ if parsed.records == 0 => files.empty += 1,
+            _ => files.read += 1,
+        }
+    }
+
+    /// An object could not be fetched or read at all.
+    pub fn fail(&mut self, origin: &Origin, why: &dyn std::error::Error) {
+        self.tally.files.failed += 1;
+        self.tally.problem(Problem {
+            object: Arc::clone(&origin.name),
+            record: None,
+            what: why.to_string(),
+        });
+    }
+
+    /// The actions met so far.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+}
