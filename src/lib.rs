@@ -6,7 +6,9 @@
 pub mod alert;
 pub mod cli;
 pub mod config;
+pub mod engine;
 pub mod report;
+pub mod store;
 pub mod suppress;
 
 pub use trailhound_detectors as detectors;
