@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 pub use serde_json::Value;
 
+pub mod walk;
+
 /// Deeper nesting than this is refused before parsing: no AWS document comes near it.
 pub const MAX_DEPTH: usize = 64;
 
@@ -27,7 +29,31 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
         return Err(JsonError::TooDeep);
     }
     let mut bytes = text.as_bytes().to_vec();
+    replace_lone_surrogates(&mut bytes);
     simd_json::serde::from_slice(&mut bytes).map_err(|_| JsonError::Invalid)
+}
+
+/// Writes `\ufffd` over every escaped surrogate that has no partner, which parsers refuse: a caller who gets one into a
+/// record must not get the record lost. Escapes keep their length, so nothing moves.
+pub fn replace_lone_surrogates(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(escape) = memchr::memchr(b'\\', text.get(at..).unwrap_or_default()).map(|i| at + i) {
+        at = escape + 2;
+        match surrogate(text, escape) {
+            Some(0xd800..=0xdbff) if matches!(surrogate(text, escape + 6), Some(0xdc00..=0xdfff)) => {
+                at = escape + 12;
+            }
+            Some(_) => text[escape + 2..escape + 6].copy_from_slice(b"fffd"),
+            None => {}
+        }
+    }
+}
+
+/// The UTF-16 surrogate that is escaped at `at`.
+fn surrogate(text: &[u8], at: usize) -> Option<u32> {
+    let hex = text.get(at..at + 6)?.strip_prefix(br"\u")?;
+    let unit = hex.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))?;
+    matches!(unit, 0xd800..=0xdfff).then_some(unit)
 }
 
 /// The deepest nesting of brackets outside strings.
@@ -111,11 +137,27 @@ impl<'a> Raw<'a> {
 
     /// The string member `key` of the part's top level, read without opening the rest.
     pub fn top_str(&self, key: &str) -> Option<Cow<'a, str>> {
-        // The general way; the parser's author may know a shorter one.
-        match self.open().get_mut(key).map(Value::take) {
-            Some(Value::String(s)) => Some(Cow::Owned(s)),
-            _ => None,
+        let text = self.0?;
+        if text.starts_with('"') {
+            return match self.open().get_mut(key).map(Value::take) {
+                Some(Value::String(s)) => Some(Cow::Owned(s)),
+                _ => None,
+            };
         }
+        let of_key = |(name, _): &(&str, &str)| *name == key || unquote(name).as_deref() == Some(key);
+        let quoted = walk::members(text).filter(of_key).last()?.1;
+        unquote(quoted.strip_prefix('"')?.strip_suffix('"')?)
+    }
+}
+
+/// What stands between the quotes of a JSON string, escapes decoded.
+fn unquote(inner: &str) -> Option<Cow<'_, str>> {
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    match parse(&format!("\"{inner}\"")) {
+        Ok(Value::String(s)) => Some(Cow::Owned(s)),
+        _ => None,
     }
 }
 
@@ -148,5 +190,46 @@ mod tests {
         assert_eq!(Raw::new(r#""plain""#).open(), "plain");
         assert!(Raw::new(" null ").is_null());
         assert_eq!(Raw::new(r#"{"x":{"k":"no"},"k":"yes"}"#).top_str("k").as_deref(), Some("yes"));
+    }
+
+    #[test]
+    fn surrogates_without_a_partner_are_replaced_and_pairs_stay() {
+        for (text, read) in [
+            (r#""\ud83d\ude00""#, "\u{1f600}"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
+            (r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
+            (r#""a\uD800""#, "a\u{fffd}"),
+            (r#""\ud800\u0041""#, "\u{fffd}A"),
+            (r#""\\ud800""#, r"\ud800"),
+            (r#""\u00e9""#, "é"),
+        ] {
+            assert_eq!(parse(text).unwrap(), read, "{text}");
+        }
+        for text in [r#""\ud8""#, r#""\"#, r#""\ud80g""#] {
+            assert_eq!(parse(text), Err(JsonError::Invalid), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_read_alone_is_the_member_of_the_opened_part() {
+        for text in [
+            r#"{"k":"v"}"#,
+            r#"{"k":"a\"b\u00e9\ud800"}"#,
+            r#"{"\u006b":"escaped key"}"#,
+            r#"{"k":"first","k":"last"}"#,
+            r#"{"k":"first","k":7}"#,
+            r#"{"a":{"k":"inner"},"b":["k","v"]}"#,
+            r#"{"a":"\",\"k\":\"forged\"" , "k" : "true one" }"#,
+            r#"{"k":null}"#,
+            r#"["k","v"]"#,
+            r#""{\"k\":\"in a string\"}""#,
+            r#""k""#,
+            "{}",
+            "7",
+        ] {
+            let raw = Raw::new(text);
+            let opened = raw.open();
+            assert_eq!(raw.top_str("k").as_deref(), opened.get("k").and_then(Value::as_str), "{text}");
+        }
     }
 }

@@ -1,0 +1,136 @@
+//! Log objects on disk and on standard input.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::origin::Origin;
+
+/// Stands for standard input.
+const STDIN: &str = "-";
+
+/// Why an input can't be listed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// Nothing is there.
+    #[error("{} does not exist: give a CloudTrail file, a folder of them, or - for standard input", .0.display())]
+    Missing(PathBuf),
+    /// It is there, and can't be read.
+    #[error("{} can't be read: {source}", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An input larger than any log object.
+    #[error("{} is larger than the {limit} bytes allowed", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The bytes allowed.
+        limit: u64,
+    },
+}
+
+/// A log object on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalFile {
+    /// What its name tells.
+    pub origin: Origin,
+    /// Where it is; `-` for standard input.
+    pub path: PathBuf,
+    /// Its size in bytes, as it is stored; 0 for standard input.
+    pub bytes: u64,
+}
+
+impl LocalFile {
+    fn new(path: PathBuf, bytes: u64) -> Self {
+        Self { origin: Origin::new(path.to_string_lossy()), path, bytes }
+    }
+}
+
+/// Every file under `paths`, in the order they were delivered; files whose names give no time come last, by name. Of a
+/// folder only files that can be log objects count (`.json`, `.gz` and the like); a file that is named is always taken.
+pub fn list(paths: &[PathBuf]) -> Result<Vec<LocalFile>, IngestError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.as_os_str() == STDIN {
+            files.push(LocalFile::new(path.clone(), 0));
+            continue;
+        }
+        let about = std::fs::metadata(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => IngestError::Missing(path.clone()),
+            _ => unreadable(path, e),
+        })?;
+        if about.is_dir() {
+            walk(path, &mut files)?;
+        } else {
+            files.push(LocalFile::new(path.clone(), about.len()));
+        }
+    }
+    files.sort_by(|a, b| {
+        let undelivered = |f: &LocalFile| f.origin.delivered.is_none();
+        (undelivered(a), a.origin.delivered, &a.path).cmp(&(undelivered(b), b.origin.delivered, &b.path))
+    });
+    files.dedup_by(|a, b| a.path == b.path);
+    Ok(files)
+}
+
+/// Links are followed, and a link to a folder above itself is left out; so is a link that leads nowhere.
+fn walk(folder: &Path, files: &mut Vec<LocalFile>) -> Result<(), IngestError> {
+    for entry in WalkDir::new(folder).follow_links(true) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) if e.loop_ancestor().is_some() => continue,
+            Err(e) => {
+                let path = e.path().unwrap_or(folder).to_owned();
+                match e.into_io_error() {
+                    Some(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                    Some(source) => return Err(IngestError::Unreadable { path, source }),
+                    None => continue,
+                }
+            }
+        };
+        if !entry.file_type().is_file() || !is_log_name(entry.path()) {
+            continue;
+        }
+        let bytes = entry.metadata().map_or(0, |m| m.len());
+        files.push(LocalFile::new(entry.into_path(), bytes));
+    }
+    Ok(())
+}
+
+/// Notes and labels lie beside logs; hidden files are nobody's logs.
+fn is_log_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    !name.starts_with('.')
+        && Path::new(name)
+            .extension()
+            .is_none_or(|e| ["json", "jsonl", "ndjson", "log"].iter().any(|l| e == *l))
+}
+
+/// The bytes of a file as stored, in place of what `into` held. At most `limit` bytes.
+pub fn read(file: &LocalFile, limit: u64, into: &mut Vec<u8>) -> Result<(), IngestError> {
+    into.clear();
+    let failed = |e| unreadable(&file.path, e);
+    let read = if file.path.as_os_str() == STDIN {
+        io::stdin().lock().take(limit.saturating_add(1)).read_to_end(into).map_err(failed)?
+    } else {
+        let mut handle = File::open(&file.path).map_err(failed)?;
+        into.reserve(usize::try_from(file.bytes.min(limit)).unwrap_or(0) + 1);
+        Read::take(&mut handle, limit.saturating_add(1)).read_to_end(into).map_err(failed)?
+    };
+    if read as u64 > limit {
+        into.clear();
+        return Err(IngestError::TooLarge { path: file.path.clone(), limit });
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, source: io::Error) -> IngestError {
+    IngestError::Unreadable { path: path.to_owned(), source }
+}

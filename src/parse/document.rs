@@ -1,0 +1,212 @@
+//! The shapes an object comes in, and where its records begin and end.
+//!
+//! `{"Records":[…]}` as CloudTrail delivers it, `{"Events":[…]}` as `LookupEvents` answers, a bare list, one record,
+//! records or any of these line by line, and each record plain, in an EventBridge envelope or as a string.
+
+use memchr::memmem;
+use trailhound_detectors::Event;
+use trailhound_detectors::json::walk::{end_of_string, end_of_value, skip_space};
+
+use super::fields::Sink;
+use super::tape::{Item, TapeReader};
+use super::{Content, Parsed, SkipReason};
+
+/// Envelopes inside envelopes are followed so far.
+const MAX_ENVELOPES: usize = 3;
+/// How a record begins, where its object does not show it.
+const USUAL_START: &str = r#"{"eventVersion":"#;
+
+/// Reads all of an object.
+pub(super) fn read<F: FnMut(Event<'_>)>(text: &str, reader: &mut TapeReader, sink: Sink<'_, F>) -> Parsed {
+    let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
+    let mut document = Document { text, reader, sink, start: None, spare: text.len() * 4 };
+    document.read();
+    document.sink.parsed
+}
+
+struct Document<'r, F> {
+    text: &'r str,
+    reader: &'r mut TapeReader,
+    sink: Sink<'r, F>,
+    /// How records of this object begin: up to the colon behind their first key.
+    start: Option<&'r str>,
+    /// Bytes that may still be looked at in vain for the ends of broken records: reading stays linear.
+    spare: usize,
+}
+
+impl<F: FnMut(Event<'_>)> Document<'_, F> {
+    /// Values one after another, as lines of them are.
+    fn read(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = skip_space(bytes, 0);
+        while let Some(byte) = bytes.get(at) {
+            at = match byte {
+                b'{' => self.object(at),
+                b'[' => self.list(at + 1),
+                _ if self.sink.parsed.records == 0 => {
+                    self.sink.parsed.content = Content::NotJson;
+                    return;
+                }
+                _ => self.bad_line(at, "not an object"),
+            };
+            at = skip_space(bytes, at);
+        }
+    }
+
+    /// An object at the top: one that holds a list of records, or an element by itself. Gives the byte after it.
+    fn object(&mut self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let (mut at, mut listed) = (skip_space(bytes, start + 1), false);
+        let end = loop {
+            match bytes.get(at) {
+                Some(b'}') => break Some(at + 1),
+                Some(b',') => at = skip_space(bytes, at + 1),
+                Some(b'"') => {
+                    let Some(key_end) = end_of_string(bytes, at) else { break None };
+                    let colon = skip_space(bytes, key_end);
+                    if bytes.get(colon) != Some(&b':') {
+                        break None;
+                    }
+                    let value = skip_space(bytes, colon + 1);
+                    let is_list = matches!(&self.text[at + 1..key_end - 1], "Records" | "Events");
+                    at = if is_list && bytes.get(value) == Some(&b'[') {
+                        listed = true;
+                        self.list(value + 1)
+                    } else {
+                        let Some(end) = end_of_value(bytes, value) else { break None };
+                        end
+                    };
+                    at = skip_space(bytes, at);
+                }
+                _ => break None,
+            }
+        };
+        match end {
+            Some(end) if listed => end,
+            Some(end) => {
+                if self.element(start, end) {
+                    end
+                } else {
+                    self.next_line(start, end).unwrap_or(end)
+                }
+            }
+            // What follows the list is of no interest; that it is cut off is known already.
+            None if listed => self.text.len(),
+            None => self.bad_line(start, "no end"),
+        }
+    }
+
+    /// The elements of a list, from the byte behind its bracket. Gives the byte after the list.
+    fn list(&mut self, mut at: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        self.start = None;
+        loop {
+            at = skip_space(bytes, at);
+            at = match bytes.get(at) {
+                Some(b']') => return at + 1,
+                Some(b',') => at + 1,
+                Some(_) => match end_of_value(bytes, at).filter(|end| *end > at) {
+                    Some(end) if self.element(at, end) => end,
+                    Some(end) => self.next_start(at, end).unwrap_or(end),
+                    None => match self.next_start(at, self.text.len()) {
+                        Some(next) => {
+                            self.sink.parsed.skip(SkipReason::InvalidJson, "no end");
+                            next
+                        }
+                        None => {
+                            self.cut();
+                            self.sink.parsed.skip(SkipReason::Cut, "");
+                            return self.text.len();
+                        }
+                    },
+                },
+                None => {
+                    self.cut();
+                    return at;
+                }
+            };
+        }
+    }
+
+    fn cut(&mut self) {
+        self.sink.parsed.cut_after = Some(self.sink.parsed.records);
+    }
+
+    /// One element of a list, or a whole line. False when it is not JSON, so that its end can't be trusted.
+    fn element(&mut self, start: usize, end: usize) -> bool {
+        let text = &self.text[start..end];
+        if self.start.is_none() && text.starts_with('{') {
+            self.start = start_of(text);
+        }
+        self.item(text, MAX_ENVELOPES)
+    }
+
+    fn item(&mut self, text: &str, envelopes: usize) -> bool {
+        let sink = &mut self.sink;
+        let read = self.reader.read(text, |item| match item {
+            Item::Record(fields) => {
+                sink.take(fields, text);
+                None
+            }
+            Item::Digest => {
+                sink.parsed.content = Content::Digest;
+                None
+            }
+            Item::Envelope(inner) => Some(inner),
+        });
+        match read {
+            Ok(None) => true,
+            Ok(Some(inner)) if envelopes > 0 => {
+                self.item(&inner, envelopes - 1);
+                true
+            }
+            Ok(Some(_)) => {
+                self.sink.parsed.skip(SkipReason::NotAnObject, "envelopes in envelopes");
+                true
+            }
+            Err((reason, detail)) => {
+                self.sink.parsed.skip(reason, detail);
+                reason != SkipReason::InvalidJson
+            }
+        }
+    }
+
+    /// Where the next record begins behind a broken one that seems to end at `end`.
+    fn next_start(&mut self, broken: usize, end: usize) -> Option<usize> {
+        let start = self.start.unwrap_or(USUAL_START);
+        let bytes = self.text.as_bytes();
+        let after_comma = |at: &usize| bytes[..*at].trim_ascii_end().ends_with(b",");
+        let found = memmem::find_iter(&bytes[broken + 1..end], start.as_bytes())
+            .map(|i| broken + 1 + i)
+            .find(after_comma)?;
+        self.spare = self.spare.checked_sub(end - found)?;
+        Some(found)
+    }
+
+    /// Where the next line with an object begins behind a broken one that seems to end at `end`.
+    fn next_line(&mut self, broken: usize, end: usize) -> Option<usize> {
+        let found = broken + 1 + memmem::find(&self.text.as_bytes()[broken + 1..end], b"\n{")?;
+        self.spare = self.spare.checked_sub(end - found)?;
+        Some(found + 1)
+    }
+
+    /// Counts a line that is no JSON and goes to the next; without a next, the object is cut off.
+    fn bad_line(&mut self, start: usize, detail: &str) -> usize {
+        let next = self.next_line(start, self.text.len());
+        if next.is_some() {
+            self.sink.parsed.skip(SkipReason::InvalidJson, detail);
+        } else {
+            self.cut();
+            self.sink.parsed.skip(SkipReason::Cut, detail);
+        }
+        next.unwrap_or(self.text.len())
+    }
+}
+
+/// An object's text up to the colon behind its first key.
+fn start_of(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let key = skip_space(bytes, 1);
+    let colon = skip_space(bytes, end_of_string(bytes, key)?);
+    (bytes.get(key) == Some(&b'"') && bytes.get(colon) == Some(&b':') && colon < 128).then(|| &text[..=colon])
+}

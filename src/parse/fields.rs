@@ -1,0 +1,166 @@
+//! The fields a record gives, and the event made of them.
+
+use trailhound_detectors::action::stable_hash;
+use trailhound_detectors::json::Raw;
+use trailhound_detectors::{CallId, Category, Event, EventTime, Identity, Parts, Session, Timeliness};
+
+use super::{Parsed, SkipReason, Tables};
+use crate::ingest::Origin;
+
+/// What is taken from a record. Empty strings stand for members that are absent, null, or of a type they can't be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fields<'a> {
+    pub(super) time: &'a str,
+    pub(super) source: &'a str,
+    pub(super) name: &'a str,
+    pub(super) event_id: &'a str,
+    pub(super) shared_event_id: &'a str,
+    pub(super) request_id: &'a str,
+    pub(super) event_type: &'a str,
+    pub(super) category: &'a str,
+    pub(super) recipient: &'a str,
+    pub(super) region: &'a str,
+    pub(super) source_ip: &'a str,
+    pub(super) user_agent: &'a str,
+    pub(super) error_code: &'a str,
+    pub(super) error_message: &'a str,
+    pub(super) vpc_endpoint: &'a str,
+    pub(super) read_only: Option<bool>,
+    pub(super) management: Option<bool>,
+    pub(super) from_console: Option<bool>,
+    pub(super) caller: Caller<'a>,
+    pub(super) request: &'a str,
+    pub(super) response: &'a str,
+    pub(super) additional: &'a str,
+    pub(super) resources: &'a str,
+    pub(super) service_details: &'a str,
+    /// `insightDetails` is there.
+    pub(super) insight: bool,
+}
+
+/// `userIdentity`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Caller<'a> {
+    /// What makes the actor, but for what `sessionContext` says.
+    pub(super) identity: Identity<'a>,
+    pub(super) access_key: &'a str,
+    pub(super) context: Context<'a>,
+}
+
+/// `userIdentity.sessionContext`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Context<'a> {
+    pub(super) issuer_arn: &'a str,
+    pub(super) source_identity: &'a str,
+    pub(super) mfa: Option<bool>,
+    pub(super) created: &'a str,
+}
+
+/// Where records of one object go: what can be judged becomes an event, the rest is counted.
+pub(super) struct Sink<'r, F> {
+    pub(super) origin: &'r Origin,
+    /// Events before this time are late.
+    pub(super) on_time_from: Option<EventTime>,
+    pub(super) tables: &'r mut Tables,
+    pub(super) each: &'r mut F,
+    pub(super) parsed: Parsed,
+}
+
+impl<F: FnMut(Event<'_>)> Sink<'_, F> {
+    /// Takes the fields of one record; `text` is all of it.
+    pub(super) fn take(&mut self, fields: &Fields<'_>, text: &str) {
+        if fields.insight || fields.event_type == "AwsCloudTrailInsight" || fields.category == "Insight" {
+            return self.parsed.skip(SkipReason::Insight, "");
+        }
+        if fields.time.is_empty() {
+            return self.parsed.skip(SkipReason::NoTime, fields.event_id);
+        }
+        let Some(time) = EventTime::parse(fields.time) else {
+            return self.parsed.skip(SkipReason::BadTime, fields.time);
+        };
+        if fields.source.is_empty() || fields.name.is_empty() {
+            return self.parsed.skip(SkipReason::NoAction, fields.event_id);
+        }
+        let late = self.on_time_from.is_some_and(|from| time < from);
+        self.parsed.records += 1;
+        self.parsed.judged += 1;
+        self.parsed.late += u64::from(late);
+        let identity = fields.caller.identity();
+        let parts = Parts::new(
+            Raw::new(fields.request),
+            Raw::new(fields.response),
+            Raw::new(fields.additional),
+            Raw::new(fields.resources),
+            Raw::new(fields.service_details),
+        );
+        let call = match (fields.shared_event_id, fields.event_id) {
+            ("", "") => text,
+            ("", id) | (id, _) => id,
+        };
+        let in_file = self.origin.account.as_deref().unwrap_or("");
+        (self.each)(Event {
+            call: CallId(stable_hash(call.as_bytes())),
+            event_id: fields.event_id,
+            time,
+            timeliness: if late { Timeliness::Late } else { Timeliness::OnTime },
+            action: self.tables.actions.intern(fields.source, fields.name),
+            actor: self.tables.actors.intern(&identity),
+            session: fields.caller.session(&identity, fields.from_console),
+            account: first_of([fields.recipient, identity.account, in_file]),
+            region: fields.region,
+            source_ip: fields.source_ip,
+            user_agent: unbracketed(fields.user_agent),
+            error_code: if fields.error_code == "Success" { "" } else { fields.error_code },
+            error_message: fields.error_message,
+            read_only: fields.read_only,
+            category: fields.category(),
+            event_type: fields.event_type,
+            request_id: fields.request_id,
+            shared_event_id: fields.shared_event_id,
+            vpc_endpoint: fields.vpc_endpoint,
+            object: &self.origin.name,
+            parts: &parts,
+        });
+    }
+}
+
+impl Fields<'_> {
+    /// Records before version 1.07 have no category; what they say instead is whether the event is one of management.
+    fn category(&self) -> Category {
+        match self.category {
+            "Data" => Category::Data,
+            "NetworkActivity" => Category::NetworkActivity,
+            "" if self.event_type == "AwsVpceEvent" => Category::NetworkActivity,
+            "" if self.management == Some(false) => Category::Data,
+            _ => Category::Management,
+        }
+    }
+}
+
+impl<'a> Caller<'a> {
+    fn identity(&self) -> Identity<'a> {
+        Identity { issuer_arn: self.context.issuer_arn, ..self.identity }
+    }
+
+    fn session(&self, identity: &Identity<'a>, from_console: Option<bool>) -> Session<'a> {
+        Session {
+            name: identity.session_name(),
+            access_key: self.access_key,
+            principal_id: identity.principal_id,
+            source_identity: self.context.source_identity,
+            invoked_by: identity.invoked_by,
+            mfa: self.context.mfa,
+            created: EventTime::parse(self.context.created),
+            from_console: from_console.unwrap_or(false),
+        }
+    }
+}
+
+/// S3 logs agents as `[agent]`.
+fn unbracketed(agent: &str) -> &str {
+    agent.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(agent)
+}
+
+fn first_of<const N: usize>(candidates: [&str; N]) -> &str {
+    candidates.into_iter().find(|c| !c.is_empty()).unwrap_or("")
+}
