@@ -10,6 +10,7 @@ pub mod engine;
 pub mod inflate;
 pub mod ingest;
 pub mod parse;
+pub mod replay;
 pub mod report;
 pub mod store;
 pub mod suppress;
