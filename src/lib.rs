@@ -10,7 +10,6 @@ pub mod engine;
 pub mod inflate;
 pub mod ingest;
 pub mod parse;
-pub mod replay;
 pub mod report;
 pub mod store;
 pub mod suppress;

@@ -4,4 +4,3 @@
 pub mod blind;
 pub mod distinct;
 pub mod tally;
-pub mod worker;

@@ -1,0 +1,3 @@
+//! Trailhound as a Lambda function.
+
+fn main() {}
