@@ -11,6 +11,7 @@ pub mod inflate;
 pub mod ingest;
 pub mod parse;
 pub mod report;
+pub mod sink;
 pub mod store;
 pub mod suppress;
 

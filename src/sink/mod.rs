@@ -1,0 +1,55 @@
+//! Where alerts go.
+
+mod file;
+
+pub use file::Output;
+
+use std::io::{self, Write};
+
+use crate::alert::Alert;
+
+/// Writes alerts as JSON, one a line.
+pub fn json_lines(out: &mut impl Write, alerts: &[Alert]) -> io::Result<()> {
+    for alert in alerts {
+        serde_json::to_writer(&mut *out, alert)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct ClosedPipe;
+
+    impl Write for ClosedPipe {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_keeps_its_name() {
+        let alert: Alert = serde_json::from_str(include_str!("../../tests/fixtures/alert.json")).unwrap();
+        let error = json_lines(&mut ClosedPipe, &[alert]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn one_alert_a_line() {
+        let alert: Alert = serde_json::from_str(include_str!("../../tests/fixtures/alert.json")).unwrap();
+        let mut out = Vec::new();
+        json_lines(&mut out, &[alert.clone(), alert.clone()]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with('\n'));
+        for line in text.lines() {
+            assert_eq!(serde_json::from_str::<Alert>(line).unwrap(), alert);
+        }
+        assert_eq!(text.lines().count(), 2);
+    }
+}
