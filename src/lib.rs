@@ -10,8 +10,8 @@ pub mod engine;
 pub mod inflate;
 pub mod ingest;
 pub mod parse;
+pub mod replay;
 pub mod report;
-pub mod sink;
 pub mod store;
 pub mod suppress;
 

@@ -4,3 +4,4 @@
 pub mod blind;
 pub mod distinct;
 pub mod tally;
+pub mod worker;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use trailhound_detectors::TimeRange;
 use trailhound_detectors::action::stable_hash;
-use trailhound_detectors::catalogue::Ledgers;
+use trailhound_detectors::catalogue::{self, Ledgers};
+use trailhound_detectors::{ActionTable, ActorTable};
 
 use super::tally::{Problem, Tally};
 use crate::inflate::{Ending, Inflater, Limits};
 use crate::ingest::{ObjectKind, Origin};
-use crate::parse::{FileKind, Parser, Tables};
+use crate::parse::{Content, Parser, Tables};
 
 /// Which records are judged; the others are skipped, and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,8 @@ impl Worker {
     pub fn new(intake: Arc<Intake>) -> Self {
         Self {
             inflater: Inflater::new(intake.limits),
-            parser: Parser::default(),
-            tables: Tables::default(),
+            parser: Parser::new(),
+            tables: Tables { actions: ActionTable::new(catalogue::claims), actors: ActorTable::default() },
             ledgers: Ledgers::default(),
             tally: Tally::default(),
             intake,
@@ -107,39 +108,43 @@ impl Worker {
                 tally.skip(reason, count);
             }
         }
-        for skip in parsed.skips {
+        for skip in &parsed.skips {
             tally.problem(Problem {
                 object: Arc::clone(&origin.name),
                 record: Some(skip.index),
-                what: format!("{}: {}", skip.reason.name(), skip.detail),
+                what: skip.to_string(),
             });
         }
-        let whole = |what: String| Problem { object: Arc::clone(&origin.name), record: None, what };
-        if ending != Ending::Complete {
-            tally.problem(whole(format!("{ending}; {} records before that were read", parsed.records)));
-        } else if let Some(cut) = &parsed.cut {
-            tally.problem(whole(cut.to_string()));
+        let cut = match (ending, parsed.cut_after) {
+            (Ending::Complete, None) => None,
+            (Ending::Complete, Some(_)) => Some("the file ends in the middle".to_owned()),
+            (ending, _) => Some(ending.to_string()),
+        };
+        match (parsed.content, &cut) {
+            (Content::Digest, _) => tally.files.digest += 1,
+            (Content::Insight, _) => tally.files.insight += 1,
+            (Content::NotJson, _) => tally.files.failed += 1,
+            (_, Some(_)) if parsed.records == 0 => tally.files.failed += 1,
+            (_, Some(_)) => tally.files.cut += 1,
+            (Content::Empty, None) => tally.files.empty += 1,
+            (Content::Trail, None) => tally.files.read += 1,
         }
-        let files = &mut tally.files;
-        match parsed.kind {
-            FileKind::Digest => files.digest += 1,
-            FileKind::Insight => files.insight += 1,
-            _ if parsed.records == 0 && ending != Ending::Complete => files.failed += 1,
-            FileKind::Foreign => files.failed += 1,
-            _ if ending != Ending::Complete || parsed.cut.is_some() => files.cut += 1,
-            _ if parsed.records == 0 => files.empty += 1,
-            _ => files.read += 1,
+        let mut whole =
+            |what| tally.problem(Problem { object: Arc::clone(&origin.name), record: None, what });
+        if let Some(cut) = cut {
+            whole(format!("{cut}; the {} records before that were read", parsed.records));
+        } else if parsed.content == Content::NotJson {
+            whole("is neither gzip nor JSON".to_owned());
+        }
+        if parsed.lossy {
+            whole("holds bytes that are not UTF-8; they were read as U+FFFD".to_owned());
         }
     }
 
     /// An object could not be fetched or read at all.
     pub fn fail(&mut self, origin: &Origin, why: &dyn std::error::Error) {
         self.tally.files.failed += 1;
-        self.tally.problem(Problem {
-            object: Arc::clone(&origin.name),
-            record: None,
-            what: why.to_string(),
-        });
+        self.tally.problem(Problem { object: Arc::clone(&origin.name), record: None, what: why.to_string() });
     }
 
     /// The actions met so far.

@@ -68,6 +68,23 @@ pub enum SkipReason {
     Cut,
 }
 
+impl SkipReason {
+    /// The stable name reports count it under.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::TooDeep => "too_deep",
+            Self::TooLarge => "too_large",
+            Self::NotAnObject => "not_an_object",
+            Self::NoTime => "no_event_time",
+            Self::BadTime => "bad_event_time",
+            Self::NoAction => "no_action",
+            Self::Insight => "insights_event",
+            Self::Cut => "cut_off",
+        }
+    }
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -93,6 +110,15 @@ pub struct Skip {
     pub reason: SkipReason,
     /// What exactly; may be empty.
     pub detail: String,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.detail.as_str() {
+            "" => write!(f, "{}", self.reason),
+            detail => write!(f, "{}: {detail}", self.reason),
+        }
+    }
 }
 
 /// What became of an object.

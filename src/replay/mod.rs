@@ -3,7 +3,7 @@
 //! Files are taken in the order of the delivery times in their names. Threads read whole files into facts of their own.
 //! Every so many bytes they meet: facts are joined, and windows that no unread file can change are closed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -89,15 +89,11 @@ pub fn run(
     let span = request.intake.selection.span;
     let Observed { ledgers, mut tally, blind, stopped } = observe(request, progress)?;
     if let Some(path) = facts_out.as_deref().filter(|_| !stopped) {
-        save(&ledgers, path)?;
+        snapshot::save(&ledgers, path)?;
     }
     let findings = detectors.judge(&ledgers, environment, span);
     tally.distinct.count();
     Ok(Outcome { findings, tally, blind, keys: ledgers.keys(), stopped })
-}
-
-fn save(ledgers: &Ledgers, path: &Path) -> Result<(), SnapshotError> {
-    snapshot::save(ledgers, path)
 }
 
 /// What reading taught, before anybody judged it.
@@ -199,3 +195,6 @@ fn meet(workers: &mut [Worker]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

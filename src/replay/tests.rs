@@ -1,0 +1,158 @@
+use std::fs;
+use std::io::Write as _;
+
+use trailhound_detectors::EventTime;
+use trailhound_detectors::catalogue::Configs;
+
+use super::*;
+use crate::engine::worker::Selection;
+
+/// A trail of small files, five minutes apart, each with a few calls of a few users.
+struct Trail {
+    folder: tempfile::TempDir,
+}
+
+const START: i64 = 1_772_409_600;
+
+impl Trail {
+    fn new(files: usize) -> Self {
+        let trail = Self { folder: tempfile::tempdir().unwrap() };
+        for n in 0..files {
+            trail.write(&Self::name(n), &records(n).join(","));
+        }
+        trail
+    }
+
+    fn name(n: usize) -> String {
+        let delivered = EventTime(START + 300 * (n as i64 + 1)).to_string().replace(['-', ':'], "");
+        format!("111122223333_CloudTrail_eu-west-1_{}Z_{n:016}.json.gz", &delivered[..13])
+    }
+
+    fn write(&self, name: &str, records: &str) {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        write!(gzip, "{{\"Records\":[{records}]}}").unwrap();
+        fs::write(self.folder.path().join(name), gzip.finish().unwrap()).unwrap();
+    }
+
+    fn request(&self, threads: usize) -> Request {
+        Request {
+            files: local::list(&[self.folder.path().to_owned()]).unwrap(),
+            intake: Intake { lateness_seconds: 3 * HOUR, ..Intake::default() },
+            max_stored_bytes: 1 << 20,
+            facts_in: None,
+            facts_out: None,
+            threads,
+        }
+    }
+}
+
+fn records(file: usize) -> Vec<String> {
+    (0..6)
+        .map(|n| {
+            let time = EventTime(START + 300 * file as i64 + 40 * n);
+            let (name, error) =
+                if n == 5 { ("CreateUser", r#","errorCode":"AccessDenied""#) } else { ("ListUsers", "") };
+            format!(
+                r#"{{"eventVersion":"1.11","userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/u{user}","accountId":"111122223333","userName":"u{user}"}},"eventTime":"{time}","eventSource":"iam.amazonaws.com","eventName":"{name}","awsRegion":"us-east-1","sourceIPAddress":"198.51.100.{user}","userAgent":"aws-cli"{error},"requestParameters":null,"responseElements":null,"eventID":"{file:08}-0000-4000-8000-{n:012}","eventType":"AwsApiCall","recipientAccountId":"111122223333"}}"#,
+                user = n % 3,
+            )
+        })
+        .collect()
+}
+
+fn observed(request: Request) -> Observed {
+    let observed = observe(request, &Progress::default()).unwrap();
+    assert!(observed.tally.reconciles(), "{:?}", observed.tally);
+    observed
+}
+
+#[test]
+fn threads_and_order_of_files_change_no_facts() {
+    let trail = Trail::new(40);
+    let one = observed(trail.request(1));
+    assert_eq!((one.tally.files.read, one.tally.records, one.tally.judged), (40, 240, 240));
+    for threads in [2, 3, 8] {
+        let mut request = trail.request(threads);
+        request.files.reverse();
+        assert_eq!(observed(request).ledgers, one.ledgers, "{threads} threads");
+    }
+}
+
+#[test]
+fn copies_are_counted_and_teach_nothing() {
+    let trail = Trail::new(10);
+    let before = observed(trail.request(1));
+    trail.write(&Trail::name(3).replace("_0000", "_copy"), &records(3).join(","));
+    let mut after = observed(trail.request(1));
+    assert_eq!(after.ledgers, before.ledgers);
+    assert_eq!((after.tally.judged, after.tally.distinct.count()), (66, (60, true)));
+}
+
+#[test]
+fn what_is_not_judged_is_skipped_for_a_reason() {
+    let trail = Trail::new(10);
+    let mut request = trail.request(2);
+    let from = EventTime(START + 2 * HOUR);
+    request.intake.selection.span.start = from;
+    let outside = observed(request);
+    assert_eq!((outside.tally.judged, outside.tally.files.outside), (0, 10), "delivered long before");
+    let mut request = trail.request(2);
+    request.intake.selection.span.start = EventTime(START + 600);
+    let tally = observed(request).tally;
+    assert_eq!((tally.judged, tally.skipped.get("outside_span").copied()), (48, Some(12)));
+    let mut request = trail.request(2);
+    request.intake.selection =
+        Selection { accounts: ["999999999999".to_owned()].into(), ..Selection::default() };
+    let tally = observed(request).tally;
+    assert_eq!((tally.judged, tally.skipped.get("other_account").copied()), (0, Some(60)));
+}
+
+#[test]
+fn bad_files_cost_only_themselves_and_are_named() {
+    let trail = Trail::new(3);
+    let path = trail.folder.path();
+    let sound = fs::read(path.join(Trail::name(0))).unwrap();
+    fs::write(path.join("cut.json.gz"), &sound[..sound.len() - 30]).unwrap();
+    fs::write(path.join("noise.json.gz"), b"\x1f\x8b\x08not gzip at all").unwrap();
+    fs::write(path.join("note.json"), "plain words").unwrap();
+    fs::write(path.join("empty.json"), "").unwrap();
+    let tally = observed(trail.request(2)).tally;
+    assert_eq!((tally.files.read, tally.files.cut, tally.files.failed, tally.files.empty), (3, 1, 2, 1));
+    let (problems, _) = tally.problems();
+    let named: Vec<_> = problems.map(|p| p.object.rsplit('/').next().unwrap().to_owned()).collect();
+    for name in ["cut.json.gz", "noise.json.gz", "note.json"] {
+        assert!(named.iter().any(|n| n == name), "{name} is not among {named:?}");
+    }
+}
+
+#[test]
+fn facts_carry_over() {
+    let trail = Trail::new(20);
+    let whole = observed(trail.request(2));
+    let facts = trail.folder.path().join("facts");
+    let (first, second): (Vec<_>, Vec<_>) =
+        trail.request(1).files.into_iter().enumerate().partition(|(n, _)| *n < 9);
+    let part = |files: Vec<(usize, LocalFile)>, facts_in: Option<PathBuf>| Request {
+        files: files.into_iter().map(|(_, file)| file).collect(),
+        facts_in,
+        ..trail.request(1)
+    };
+    let detectors = Detectors::new(&Configs::default()).unwrap();
+    let request = Request { facts_out: Some(facts.clone()), ..part(first, None) };
+    run(request, &detectors, &Environment::default(), &Progress::default()).unwrap();
+    assert_eq!(observed(part(second, Some(facts))).ledgers, whole.ledgers);
+    let missing = Request { facts_in: Some("no/such/facts".into()), ..trail.request(1) };
+    assert!(observe(missing, &Progress::default()).is_err());
+}
+
+#[test]
+fn a_stop_ends_after_the_files_at_hand_and_saves_no_facts() {
+    let trail = Trail::new(5);
+    let progress = Progress::default();
+    progress.stop.store(true, Ordering::Relaxed);
+    let facts = trail.folder.path().join("facts");
+    let request = Request { facts_out: Some(facts.clone()), ..trail.request(2) };
+    let detectors = Detectors::new(&Configs::default()).unwrap();
+    let outcome = run(request, &detectors, &Environment::default(), &progress).unwrap();
+    assert!(outcome.stopped && outcome.tally.records == 0 && !facts.exists());
+}
