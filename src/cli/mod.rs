@@ -7,6 +7,9 @@ mod completions;
 mod config;
 mod detectors;
 pub mod exit;
+mod moment;
+mod progress;
+mod replay;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -46,6 +49,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replay(replay::Arguments),
     Detectors(detectors::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -62,6 +66,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match arguments.command {
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

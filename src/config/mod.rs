@@ -44,17 +44,17 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// A file may inflate to this size, MiB; what lies behind is left unread, and counted.
+    /// A file may be this large as it is stored, MiB; larger ones are not read.
+    pub stored_mib: u32,
+    /// A file may inflate to this size, MiB; what lies behind is left unread.
     pub inflated_mib: u32,
-    /// A file larger than 1 MiB inflated may be this many times its compressed size.
+    /// A file that inflates beyond 1 MiB may become this many times its stored size.
     pub inflation_ratio: u32,
-    /// A record may be this large, KiB. CloudTrail itself writes none beyond 1 MiB.
-    pub record_kib: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { inflated_mib: 1_024, inflation_ratio: 500, record_kib: 4_096 }
+        Self { stored_mib: 1_024, inflated_mib: 256, inflation_ratio: 250 }
     }
 }
 
@@ -78,6 +78,11 @@ impl Config {
         let complaints: Vec<_> =
             config.problems().iter().map(|p| document.complaint(&p.path, &p.reason)).collect();
         if complaints.is_empty() { Ok(config) } else { Err(refused(complaints)) }
+    }
+
+    /// The configured detectors.
+    pub fn detectors(&self) -> Result<Detectors, (&'static str, ConfigError)> {
+        Detectors::new(&self.detectors)
     }
 
     /// Its JSON schema.
@@ -121,9 +126,9 @@ impl Config {
         }
         for (path, value) in [
             ("learning.forget_after_days", self.learning.forget_after_days),
+            ("limits.stored_mib", self.limits.stored_mib),
             ("limits.inflated_mib", self.limits.inflated_mib),
             ("limits.inflation_ratio", self.limits.inflation_ratio),
-            ("limits.record_kib", self.limits.record_kib),
         ] {
             if value == 0 {
                 problems.push(Problem::new(path, "must be at least 1"));
@@ -135,7 +140,7 @@ impl Config {
                 "longer than `forget_after_days`: nothing would ever be learnt",
             ));
         }
-        if let Err((detector, ConfigError { field, reason })) = Detectors::new(&self.detectors) {
+        if let Err((detector, ConfigError { field, reason })) = self.detectors() {
             problems.push(Problem::new(format!("detectors.{detector}.{field}"), reason));
         }
         for (i, suppression) in self.suppressions.iter().enumerate() {

@@ -35,9 +35,11 @@ pub struct Summary<'a> {
     pub blind: &'a [BlindSpot],
     /// What suppressions silenced.
     pub silenced: &'a [Silenced],
+    /// The mildest severity shown, and how many milder alerts were left out.
+    pub hidden: (Severity, u64),
     /// How long learning takes.
     pub learning: &'a Learning,
-    /// How long the run took.
+    /// How long the run took; zero is not shown.
     pub elapsed: Duration,
 }
 
@@ -60,6 +62,9 @@ pub(super) fn write(
     block.line("Late", &counted(tally.late, "record"))?;
     block.line("Span", &covered(tally))?;
     block.alerts(alerts)?;
+    if let (severity, milder @ 1..) = summary.hidden {
+        block.line("Left out", &format!("{} milder than {severity}", counted(milder, "alert")))?;
+    }
     for silenced in summary.silenced {
         let mut text =
             format!("{} until {}: {}", count(silenced.count), silenced.expires, plain(&silenced.reason));

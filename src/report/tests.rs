@@ -49,6 +49,7 @@ fn summary<'a>(tally: &'a Tally, silenced: &'a [Silenced]) -> Summary<'a> {
         distinct: (41_218, false),
         blind: BLIND,
         silenced,
+        hidden: (Severity::Low, 2),
         learning: LEARNING,
         elapsed: Duration::from_millis(250),
     }
@@ -94,8 +95,13 @@ fn a_whole_report() {
 #[test]
 fn nothing_found_is_said() {
     let tally = Tally::default();
-    let nothing =
-        Summary { distinct: (0, true), blind: &[], elapsed: Duration::ZERO, ..summary(&tally, &[]) };
+    let nothing = Summary {
+        distinct: (0, true),
+        blind: &[],
+        hidden: (Severity::Low, 0),
+        elapsed: Duration::ZERO,
+        ..summary(&tally, &[])
+    };
     let mut out = Vec::new();
     Report { alerts: &[], summary: nothing, width: 100 }
         .write(&mut anstream::StripStream::new(&mut out))

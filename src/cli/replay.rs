@@ -1,0 +1,307 @@
+//! `trailhound replay`.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::ValueHint;
+
+use super::{Done, Refused, config, exit, moment, progress};
+use crate::alert::{Alert, Provenance};
+use crate::config::Config;
+use crate::detectors::{EventTime, Severity, TimeRange};
+use crate::engine::worker::{Intake, Selection};
+use crate::inflate;
+use crate::ingest::local;
+use crate::replay::{self, Outcome, Progress, Request};
+use crate::report::{Report, Summary};
+use crate::sink::{self, Output};
+use crate::suppress::{Sifted, sift};
+
+const EXAMPLES: &str = "\
+Examples:
+  trailhound replay ./AWSLogs
+      everything below a folder, in the order it was delivered; alerts as stories
+  trailhound replay ./AWSLogs --from 2026-03-01 --to 2026-03-07 --severity high
+      one week, and of that only what is grave
+  trailhound replay ./AWSLogs --learning-days 0
+      an incident without history: judge from the first record on
+  trailhound replay ./2026-02 --facts-out february.facts
+  trailhound replay ./2026-03 --facts-in february.facts
+      month by month: March is judged by what February taught
+  aws s3 cp s3://trail/AWSLogs/….json.gz - | trailhound replay - --format json | jq .title
+      one object, without a disk
+  trailhound replay ./AWSLogs --output alerts.jsonl --fail-on high
+      for a pipeline: a file of JSON lines, and exit code 4 when something is grave
+
+Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 some input unreadable,
+4 alerts reached --fail-on, 130 interrupted.";
+
+/// Judge CloudTrail files: folders, files (.json, .json.gz, any form AWS writes), or - for standard input
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Folders and files; - is standard input
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+
+    /// Read events from this time on: 2026-03-01, or 2026-03-01T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment::start)]
+    from: Option<EventTime>,
+
+    /// Read events up to this time; a day counts to its end
+    #[arg(long, value_name = "TIME", value_parser = moment::end)]
+    to: Option<EventTime>,
+
+    /// Read events of these accounts only
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = account)]
+    accounts: Vec<String>,
+
+    /// The configuration; without one the defaults hold (see: trailhound config default)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Days an actor is learnt before it is judged, in place of the configuration's; 0 judges at once
+    #[arg(long, value_name = "DAYS")]
+    learning_days: Option<u32>,
+
+    /// Begin with facts that an earlier run left
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    facts_in: Option<PathBuf>,
+
+    /// Leave facts for a later run
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    facts_out: Option<PathBuf>,
+
+    /// text: stories for people; json: one alert a line [default: text in a terminal, else json]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    format: Option<Format>,
+
+    /// Write alerts to a file, whole or not at all, in place of standard output
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+
+    /// The mildest alerts to tell of: informational, low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY", default_value = "informational", value_parser = severity)]
+    severity: Severity,
+
+    /// End with exit code 4 if an alert is at least this grave
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// How alerts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account id has 12 digits, such as 123456789012".to_owned())
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| {
+        let names: Vec<_> = Severity::ALL.iter().map(|s| s.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
+/// What the arguments mean: everything that can be refused has been accepted, nothing has been read.
+struct Plan {
+    config: Config,
+    request: Request,
+    format: Format,
+    output: Option<(PathBuf, Output)>,
+    severity: Severity,
+    fail_on: Option<Severity>,
+}
+
+impl Arguments {
+    fn plan(self) -> anyhow::Result<Plan> {
+        let mut config = match &self.config {
+            Some(file) => Config::load(file).map_err(config::refused)?,
+            None => Config::default(),
+        };
+        if let Some(days) = self.learning_days {
+            config.learning.days = days;
+            if days > config.learning.forget_after_days {
+                return Err(Refused(format!(
+                    "--learning-days {days} is longer than anything is remembered ({} days): \
+                     raise learning.forget_after_days in the configuration",
+                    config.learning.forget_after_days
+                ))
+                .into());
+            }
+        }
+        let span = TimeRange {
+            start: self.from.unwrap_or(TimeRange::ALL.start),
+            end: self.to.unwrap_or(TimeRange::ALL.end),
+        };
+        if span.start >= span.end {
+            return Err(Refused("--from lies behind --to: there is no time between them".to_owned()).into());
+        }
+        let files = local::list(&self.paths)?;
+        if files.is_empty() {
+            anyhow::bail!(
+                "no log files there: files end in .json, .jsonl, .ndjson or .log, with or without .gz"
+            );
+        }
+        let output = self
+            .output
+            .map(|path| {
+                let output = Output::create(&path).with_context(|| cannot_write(&path))?;
+                anyhow::Ok((path, output))
+            })
+            .transpose()?;
+        if let Some(path) = &self.facts_out {
+            // Learnt after hours that the folder is missing, this would cost them.
+            drop(Output::create(path).with_context(|| cannot_write(path))?);
+        }
+        let is_for_people = output.is_none() && io::stdout().is_terminal();
+        Ok(Plan {
+            request: Request {
+                files,
+                intake: Intake {
+                    limits: inflate::Limits {
+                        max_bytes: (config.limits.inflated_mib as usize) << 20,
+                        max_ratio: config.limits.inflation_ratio as usize,
+                    },
+                    lateness_seconds: config.learning.lateness_seconds(),
+                    selection: Selection { span, accounts: BTreeSet::from_iter(self.accounts) },
+                },
+                max_stored_bytes: u64::from(config.limits.stored_mib) << 20,
+                facts_in: self.facts_in,
+                facts_out: self.facts_out,
+                threads: self.threads.map_or_else(cores, usize::from),
+            },
+            format: self.format.unwrap_or(if is_for_people { Format::Text } else { Format::Json }),
+            config,
+            output,
+            severity: self.severity,
+            fail_on: self.fail_on,
+        })
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("failed to write {}", path.display())
+}
+
+/// Replays, and tells what was found.
+pub(super) fn run(arguments: Arguments) -> Done {
+    let Plan { config, request, format, output, severity, fail_on } = arguments.plan()?;
+    let started = Instant::now();
+    let Some(mut outcome) = replay(request, &config)? else { return Ok(exit::INTERRUPTED) };
+    let elapsed = started.elapsed();
+
+    let Sifted { kept, silenced } = sift(std::mem::take(&mut outcome.findings), &config.suppressions);
+    let provenance = Provenance { config: config.digest() };
+    let mut alerts: Vec<Alert> = kept.into_iter().map(|f| Alert::new(f, &provenance)).collect();
+    let all = alerts.len();
+    let is_alarming = fail_on.is_some_and(|least| alerts.iter().any(|a| a.severity >= least));
+    alerts.retain(|a| a.severity >= severity);
+
+    let distinct = outcome.tally.distinct.count();
+    let summary = Summary {
+        tally: &outcome.tally,
+        distinct,
+        blind: &outcome.blind,
+        silenced: &silenced,
+        hidden: (severity, (all - alerts.len()) as u64),
+        learning: &config.learning,
+        elapsed,
+    };
+    tell(&alerts, summary, format, output)?;
+
+    let files = outcome.tally.files;
+    Ok(if is_alarming {
+        exit::ALERTED
+    } else if files.failed + files.cut > 0 {
+        exit::UNREADABLE
+    } else {
+        exit::OK
+    })
+}
+
+/// Runs the engine; nothing when it was interrupted.
+fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> {
+    let detectors = config.detectors().map_err(|(name, e)| Refused(format!("detectors.{name}.{e}")))?;
+    let progress = Arc::new(Progress::default());
+    let interrupted = Arc::clone(&progress);
+    ctrlc::set_handler(move || {
+        // Asked twice, it is meant.
+        if interrupted.stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+    })?;
+    let total_bytes = request.files.iter().map(|f| f.bytes).sum();
+    let environment = config.environment();
+    let outcome =
+        progress::show(&progress, total_bytes, || replay::run(request, &detectors, &environment, &progress))?;
+    if outcome.stopped {
+        let read = progress.files.load(Ordering::Relaxed);
+        writeln!(io::stderr(), "interrupted after {read} files; nothing was written")?;
+        return Ok(None);
+    }
+    Ok(Some(outcome))
+}
+
+/// Alerts go where they were asked for. The account of the run goes below them for people, and to standard error beside
+/// JSON: what could not be read is never left unsaid.
+fn tell(
+    alerts: &[Alert],
+    summary: Summary<'_>,
+    format: Format,
+    output: Option<(PathBuf, Output)>,
+) -> anyhow::Result<()> {
+    let report = Report { alerts, summary, width: columns() };
+    // A figure that differs from run to run has no place in a file.
+    let undated = Report { summary: Summary { elapsed: Duration::ZERO, ..summary }, ..report };
+    match (format, output) {
+        (Format::Text, None) if io::stdout().is_terminal() => report.write(&mut anstream::stdout().lock())?,
+        (Format::Text, None) => undated.write(&mut anstream::stdout().lock())?,
+        (Format::Text, Some((path, mut output))) => {
+            undated
+                .write(&mut anstream::StripStream::new(&mut output as &mut dyn Write))
+                .with_context(|| cannot_write(&path))?;
+            output.commit().with_context(|| cannot_write(&path))?;
+        }
+        (Format::Json, None) => {
+            let mut stdout = io::BufWriter::new(io::stdout().lock());
+            sink::json_lines(&mut stdout, alerts)?;
+            stdout.flush()?;
+        }
+        (Format::Json, Some((path, mut output))) => {
+            sink::json_lines(&mut output, alerts).with_context(|| cannot_write(&path))?;
+            output.commit().with_context(|| cannot_write(&path))?;
+        }
+    }
+    if format == Format::Json {
+        let report = if io::stderr().is_terminal() { report } else { undated };
+        report.write_summary(&mut anstream::stderr().lock())?;
+    }
+    Ok(())
+}
+
+/// The width of the terminal, or a readable one.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}
