@@ -36,6 +36,8 @@ pub struct Slot<D: Detector> {
     pub facts: fn(&Ledgers) -> &Ledger<D::Facts>,
     /// To grow.
     pub facts_mut: fn(&mut Ledgers) -> &mut Ledger<D::Facts>,
+    /// To judge.
+    pub detector: fn(&Detectors) -> &D,
 }
 
 /// Something to do with every detector, knowing its types.
@@ -84,7 +86,11 @@ macro_rules! catalogue {
 
         /// Visits every detector.
         pub fn each(visit: &mut impl Visit) {
-            $(visit.visit::<$detector>(Slot { facts: |l| &l.$field, facts_mut: |l| &mut l.$field });)+
+            $(visit.visit::<$detector>(Slot {
+                facts: |l| &l.$field,
+                facts_mut: |l| &mut l.$field,
+                detector: |d| &d.$field,
+            });)+
         }
 
         impl Ledgers {

@@ -22,7 +22,8 @@ pub trait Detector: Sized + Send + Sync + 'static {
     const PURPOSE: &'static str;
     /// The module's documentation: behaviour, events, facts, when it fires, known false positives, knobs.
     const DOCS: &'static str;
-    /// The form of its facts at rest. Raise it when the form changes; older and newer forms are refused by name.
+    /// The form of its facts at rest. Raise it when the form changes; newer forms are refused by name, and so are older
+    /// ones that [`Detector::migrate`] can't read.
     const FACTS_VERSION: u32 = 1;
     /// Its table in the configuration.
     type Config: Serialize + DeserializeOwned + Default + Clone + PartialEq + Debug + JsonSchema + Send + Sync;
@@ -31,6 +32,11 @@ pub trait Detector: Sized + Send + Sync + 'static {
 
     /// A detector with this configuration, or why the configuration is refused.
     fn new(config: Self::Config) -> Result<Self, ConfigError>;
+
+    /// Reads facts at rest of an older version; nothing where no way leads from there.
+    fn migrate(_version: u32, _facts: &[u8]) -> Option<Self::Facts> {
+        None
+    }
 
     /// Whether events of this action are wanted at all. Asked once an action.
     fn claims(action: &Action) -> bool;

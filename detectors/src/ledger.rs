@@ -29,7 +29,7 @@ pub trait Facts:
 pub struct Class(pub u8);
 
 /// Which facts: (class, account, entity). The detector is given by the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// What sort of key.
     pub class: Class,
@@ -51,6 +51,11 @@ pub struct KeyRef<'a> {
 }
 
 impl KeyRef<'_> {
+    /// A key of its own.
+    pub fn to_key(self) -> Key {
+        Key { class: self.class, account: self.account.into(), entity: self.entity.into() }
+    }
+
     fn hash(&self) -> u64 {
         stable_hash(self.entity.as_bytes())
             ^ stable_hash(self.account.as_bytes()).rotate_left(17)
