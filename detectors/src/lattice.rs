@@ -18,6 +18,11 @@ pub trait Join {
     fn join(&mut self, other: &Self);
 }
 
+/// Nothing to know: for names that have no value.
+impl Join for () {
+    fn join(&mut self, (): &Self) {}
+}
+
 impl<K: Ord + Clone, V: Join + Clone> Join for BTreeMap<K, V> {
     fn join(&mut self, other: &Self) {
         for (key, value) in other {

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod detector;
 pub mod environment;
 pub mod event;
+pub mod few;
 pub mod finding;
 pub mod first_time_privilege;
 pub mod invocation_surge;
@@ -19,6 +20,8 @@ pub mod json;
 pub mod lattice;
 pub mod ledger;
 pub mod policy_change;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod window;
 

@@ -1,0 +1,149 @@
+//! Whether an event tells of a refusal, and of which sort.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::message::Refusal;
+use crate::actor::ActorKind;
+use crate::event::Event;
+use crate::json::str_at;
+
+/// Who was refused, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// The caller may not make the call.
+    Call,
+    /// The caller may not take on a role.
+    Role,
+    /// A role or key that a service uses on the caller's behalf was refused; or AWS itself was.
+    Service,
+    /// A password, or an app's user, or a signature, was wrong.
+    SignIn,
+    /// The second factor was wrong.
+    SecondFactor,
+}
+
+/// What an error code says by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    Denied,
+    Dependency,
+    Authentication,
+    /// Only the message tells.
+    Message,
+    /// A business rule.
+    Other,
+}
+
+static CODES: LazyLock<BTreeMap<&'static str, Code>> = LazyLock::new(|| {
+    include_str!("../../data/denied_codes.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut fields = line.split('\t');
+            let (code, class) = (fields.next()?, fields.next()?);
+            Some((code, Code::named(class)?))
+        })
+        .collect()
+});
+
+impl Code {
+    fn named(class: &str) -> Option<Self> {
+        Some(match class {
+            "denied" => Self::Denied,
+            "dependency" => Self::Dependency,
+            "authentication" => Self::Authentication,
+            "message" => Self::Message,
+            "other" => Self::Other,
+            _ => return None,
+        })
+    }
+
+    /// The class of a code: by the table, else by what it speaks of.
+    fn of(code: &str) -> Self {
+        if let Some(listed) = CODES.get(code) {
+            return *listed;
+        }
+        // No service's code is longer; what is, was made up.
+        if code.len() > 128 {
+            return Self::Message;
+        }
+        let letters: String =
+            code.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
+        let speaks_of = |words: &[&str]| words.iter().any(|word| letters.contains(word));
+        let refused = ["accessdenied", "permissiondenied", "unauthori", "notauthori", "forbidden"];
+        match speaks_of(&refused) {
+            true if speaks_of(&["kms", "dependen"]) => Self::Dependency,
+            true => Self::Denied,
+            false => Self::Message,
+        }
+    }
+}
+
+/// The sort of refusal an event tells of, with what its message says; nothing for every other event.
+pub(crate) fn refusal<'a>(event: &Event<'a>) -> Option<(Sort, Refusal<'a>)> {
+    if &*event.action.service == "signin" {
+        return failed_sign_in(event).map(|sort| (sort, Refusal::default()));
+    }
+    let message = Refusal::of(event.error_message);
+    let code = Code::of(event.error_code);
+    let refused = match code {
+        Code::Denied | Code::Dependency => true,
+        Code::Authentication => return Some((Sort::SignIn, message)),
+        Code::Message => message.is_refusal(),
+        Code::Other => false,
+    };
+    if !refused {
+        return None;
+    }
+    // The password or token of an app's user, not a caller of AWS.
+    if event.action.service.starts_with("cognito-idp") && is_nobody(event.actor.kind) {
+        return Some((Sort::SignIn, message));
+    }
+    // Buckets that are public, or were: the whole world knocks.
+    if event.actor.kind == ActorKind::Anonymous {
+        return None;
+    }
+    let of_another = code == Code::Message && message.is_about_another(&event.actor.name);
+    let sort = if code == Code::Dependency || of_another || by_aws(event) {
+        Sort::Service
+    } else if &*event.action.service == "sts" && event.action.name.starts_with("AssumeRole") {
+        Sort::Role
+    } else {
+        Sort::Call
+    };
+    Some((sort, message))
+}
+
+/// AWS calls: as itself, in a role of its own, or forwarding the rights of whoever set it to work.
+fn by_aws(event: &Event<'_>) -> bool {
+    event.actor.kind.is_aws() || event.session.invoked_by.ends_with(".amazonaws.com")
+}
+
+/// A caller without credentials of AWS.
+fn is_nobody(kind: ActorKind) -> bool {
+    matches!(kind, ActorKind::Anonymous | ActorKind::Unknown)
+}
+
+/// CloudTrail gives failed sign-ins no error code: the message tells, or the outcome under the event's own name, in
+/// `responseElements` (console) or `serviceEventDetails` (Identity Center).
+fn failed_sign_in(event: &Event<'_>) -> Option<Sort> {
+    let name = &*event.action.name;
+    let outcome = str_at(event.parts.response(), &[name])
+        .or_else(|| str_at(event.parts.service_details(), &[name]))
+        .unwrap_or_default();
+    if !outcome.eq_ignore_ascii_case("failure") && event.succeeded() {
+        return None;
+    }
+    let detail = |key: &str| str_at(event.parts.additional(), &[key]).unwrap_or_default();
+    Some(match name {
+        "SwitchRole" => Sort::Role,
+        "CheckMfa" => Sort::SecondFactor,
+        // The second factor is asked for once the password was right.
+        "ConsoleLogin" if detail("MFAUsed").eq_ignore_ascii_case("yes") => Sort::SecondFactor,
+        "CredentialVerification" if !matches!(detail("CredentialType"), "" | "PASSWORD" | "EXTERNAL_IDP") => {
+            Sort::SecondFactor
+        }
+        _ => Sort::SignIn,
+    })
+}

@@ -1,0 +1,211 @@
+//! What is remembered of refusals.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::changes::Changes;
+use super::message::Cause;
+use crate::actor::ActorKind;
+use crate::few::Few;
+use crate::finding::Evidence;
+use crate::lattice::{Distinct, Join, Max, Sample, Set};
+use crate::ledger::Facts;
+use crate::time::EventTime;
+use crate::window::{Bucket, Windows};
+
+/// Hours with fewer refusals in their busiest window leave no peak: below every threshold that can be configured.
+pub(crate) const FLOOR: u64 = 3;
+/// Pieces of evidence of a window.
+pub(crate) const EVIDENCE: usize = 8;
+/// Other parties kept by name: the actors behind an address, the roles an actor tried.
+const PARTIES: usize = 16;
+
+/// One minute of refusals of one key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Minute {
+    pub(crate) calls: Distinct,
+    pub(crate) causes: BTreeMap<Cause, Distinct>,
+    /// Actions that only read, and the others.
+    pub(crate) reads: Distinct,
+    pub(crate) writes: Distinct,
+    pub(crate) services: Distinct,
+    /// Calls from a console session.
+    pub(crate) console: Distinct,
+    /// The other side: sources of an actor, actors of a source, target roles. How many, and some by name.
+    pub(crate) parties: Distinct,
+    pub(crate) named: Few<Distinct, PARTIES>,
+    pub(crate) grave: Few<(), 16>,
+    pub(crate) policies: Few<(), 2>,
+    pub(crate) regions: Few<(), 2>,
+    pub(crate) accounts: Few<(), 4>,
+    pub(crate) sample: Sample<EVIDENCE>,
+}
+
+impl Join for Minute {
+    fn join(&mut self, other: &Self) {
+        self.calls.join(&other.calls);
+        self.causes.join(&other.causes);
+        self.reads.join(&other.reads);
+        self.writes.join(&other.writes);
+        self.services.join(&other.services);
+        self.console.join(&other.console);
+        self.parties.join(&other.parties);
+        self.named.join(&other.named);
+        self.grave.join(&other.grave);
+        self.policies.join(&other.policies);
+        self.regions.join(&other.regions);
+        self.accounts.join(&other.accounts);
+        self.sample.join(&other.sample);
+    }
+}
+
+impl Bucket for Minute {
+    type Summary = Summary;
+
+    fn count(&self) -> u64 {
+        self.calls.count()
+    }
+
+    fn summarise(minutes: &[&Self]) -> Summary {
+        let mut all = Self::default();
+        for minute in minutes {
+            all.join(minute);
+        }
+        let size = |set: &Distinct| Max(set.count());
+        Summary {
+            causes: all.causes.iter().map(|(cause, calls)| (*cause, size(calls))).collect(),
+            reads: size(&all.reads),
+            writes: size(&all.writes),
+            services: size(&all.services),
+            console: size(&all.console),
+            parties: size(&all.parties),
+            named: all.named.map(size),
+            grave: all.grave,
+            policies: all.policies,
+            regions: all.regions,
+            accounts: all.accounts,
+            sample: all.sample,
+        }
+    }
+}
+
+/// What stays of a window: the sizes of the sets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub(crate) causes: BTreeMap<Cause, Max<u64>>,
+    pub(crate) reads: Max<u64>,
+    pub(crate) writes: Max<u64>,
+    pub(crate) services: Max<u64>,
+    pub(crate) console: Max<u64>,
+    pub(crate) parties: Max<u64>,
+    pub(crate) named: Few<Max<u64>, PARTIES>,
+    pub(crate) grave: Few<(), 16>,
+    pub(crate) policies: Few<(), 2>,
+    pub(crate) regions: Few<(), 2>,
+    pub(crate) accounts: Few<(), 4>,
+    pub(crate) sample: Sample<EVIDENCE>,
+}
+
+impl Join for Summary {
+    fn join(&mut self, other: &Self) {
+        self.causes.join(&other.causes);
+        self.reads.join(&other.reads);
+        self.writes.join(&other.writes);
+        self.services.join(&other.services);
+        self.console.join(&other.console);
+        self.parties.join(&other.parties);
+        self.named.join(&other.named);
+        self.grave.join(&other.grave);
+        self.policies.join(&other.policies);
+        self.regions.join(&other.regions);
+        self.accounts.join(&other.accounts);
+        self.sample.join(&other.sample);
+    }
+}
+
+impl Summary {
+    /// How many different actions.
+    pub(crate) fn actions(&self) -> u64 {
+        self.reads.0 + self.writes.0
+    }
+
+    /// The most frequent cause, with its share of the calls.
+    pub(crate) fn main_cause(&self) -> (Cause, f64) {
+        let total: u64 = self.causes.values().map(|calls| calls.0).sum();
+        let main = self.causes.iter().max_by_key(|(cause, calls)| (calls.0, std::cmp::Reverse(**cause)));
+        main.map_or((Cause::Unstated, 0.0), |(cause, calls)| (*cause, calls.0 as f64 / total.max(1) as f64))
+    }
+
+    /// The evidence, as findings hold it.
+    pub(crate) fn evidence(&self) -> Vec<Evidence> {
+        self.sample.iter().cloned().collect()
+    }
+}
+
+/// One minute of refusals by actor: what is usual among those like a key. Counts as the `RANK`-th busiest of them, from 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Peers<const RANK: usize>(pub(crate) Few<Distinct, PARTIES>);
+
+impl<const RANK: usize> Join for Peers<RANK> {
+    fn join(&mut self, other: &Self) {
+        self.0.join(&other.0);
+    }
+}
+
+impl<const RANK: usize> Bucket for Peers<RANK> {
+    type Summary = ();
+
+    fn count(&self) -> u64 {
+        let mut counts: Vec<u64> = self.0.iter().map(|(_, calls)| calls.count()).collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        counts.get(RANK).copied().unwrap_or(0)
+    }
+
+    fn summarise(_: &[&Self]) {}
+}
+
+/// What is remembered of one key; which parts are used depends on its class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Refusals.
+    pub(crate) windows: Windows<Minute>,
+    /// The busiest of the actors alike: one bad sibling is enough to be usual.
+    pub(crate) siblings: Windows<Peers<0>>,
+    /// The second busiest of an account's actors: one noisy actor must not hide the others.
+    pub(crate) neighbours: Windows<Peers<1>>,
+    /// What sort of caller the key is: one, as a rule.
+    pub(crate) kinds: Set<ActorKind>,
+    /// Grave calls that were refused: the first of each day.
+    pub(crate) grave: Few<BTreeMap<i64, Sample<1>>, 64>,
+    /// What was changed in an account on a day.
+    pub(crate) changes: Changes,
+}
+
+impl Join for Remembered {
+    fn join(&mut self, other: &Self) {
+        self.windows.join(&other.windows);
+        self.siblings.join(&other.siblings);
+        self.neighbours.join(&other.neighbours);
+        self.kinds.join(&other.kinds);
+        self.grave.join(&other.grave);
+        self.changes.join(&other.changes);
+    }
+}
+
+impl Facts for Remembered {
+    fn close(&mut self, closed: i64) {
+        self.windows.close(closed, FLOOR);
+        self.siblings.close(closed, u64::MAX);
+        self.neighbours.close(closed, u64::MAX);
+    }
+
+    fn forget(&mut self, horizon: EventTime) {
+        self.windows.forget(horizon);
+        self.siblings.forget(horizon);
+        self.neighbours.forget(horizon);
+        self.grave.each_value(|days| *days = days.split_off(&horizon.day()));
+        self.changes.forget(horizon);
+    }
+}

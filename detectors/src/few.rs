@@ -1,0 +1,151 @@
+//! A bounded choice among names that may be without number, because attackers can make them up.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::stable_hash;
+use crate::lattice::Join;
+use crate::ledger::Strings;
+
+/// Up to `K` names, each with a value: those whose hashes are the smallest. A fair sample that depends only on the set of
+/// names, never on the order they were seen in; and what is kept of a name is complete, because a name that had to go
+/// can't come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Few<V, const K: usize> {
+    kept: BTreeMap<u64, (Arc<str>, V)>,
+}
+
+impl<V, const K: usize> Default for Few<V, K> {
+    fn default() -> Self {
+        Self { kept: BTreeMap::new() }
+    }
+}
+
+impl<V: Join + Default, const K: usize> Few<V, K> {
+    /// The value of a name, to grow; nothing when `K` names come before it.
+    pub fn grow(&mut self, name: &str, strings: &mut Strings) -> Option<&mut V> {
+        let hash = stable_hash(name.as_bytes());
+        if self.kept.len() >= K && self.kept.last_key_value().is_none_or(|(last, _)| hash > *last) {
+            return None;
+        }
+        if !self.kept.contains_key(&hash) && self.kept.len() >= K {
+            self.kept.pop_last();
+        }
+        let (known, value) = self.kept.entry(hash).or_insert_with(|| (strings.share(name), V::default()));
+        if name < &**known {
+            *known = strings.share(name);
+        }
+        Some(value)
+    }
+}
+
+impl<V, const K: usize> Few<V, K> {
+    /// The kept names with their values, in an order of no meaning.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &V)> {
+        self.kept.values().map(|(name, value)| (name, value))
+    }
+
+    /// The value of a name, if it was kept.
+    pub fn get(&self, name: &str) -> Option<&V> {
+        self.kept.get(&stable_hash(name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// Changes every value.
+    pub fn each_value(&mut self, mut change: impl FnMut(&mut V)) {
+        self.kept.values_mut().for_each(|(_, value)| change(value));
+    }
+
+    /// How many names are kept.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// No name was seen.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The name, when there is exactly one.
+    pub fn only(&self) -> Option<&Arc<str>> {
+        let mut names = self.iter();
+        names.next().filter(|_| K > 1 && self.len() == 1).map(|(name, _)| name)
+    }
+
+    /// The same names with other values.
+    pub fn map<W>(&self, value: impl Fn(&V) -> W) -> Few<W, K> {
+        Few {
+            kept: self.kept.iter().map(|(hash, (name, v))| (*hash, (Arc::clone(name), value(v)))).collect(),
+        }
+    }
+}
+
+impl<V: Join + Clone, const K: usize> Join for Few<V, K> {
+    fn join(&mut self, other: &Self) {
+        for (hash, (name, value)) in &other.kept {
+            match self.kept.entry(*hash) {
+                Entry::Occupied(mut mine) => {
+                    let (known, mine) = mine.get_mut();
+                    // Two names with one hash count as one name, the smaller.
+                    if name < known {
+                        *known = Arc::clone(name);
+                    }
+                    mine.join(value);
+                }
+                Entry::Vacant(slot) => {
+                    slot.insert((Arc::clone(name), value.clone()));
+                }
+            }
+        }
+        while self.kept.len() > K {
+            self.kept.pop_last();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lattice::Max;
+
+    fn of(names: &[(u8, u64)]) -> Few<Max<u64>, 3> {
+        let mut few: Few<Max<u64>, 3> = Few::default();
+        for (name, value) in names {
+            if let Some(kept) = few.grow(&name.to_string(), &mut Strings::default()) {
+                kept.join(&Max(*value));
+            }
+        }
+        few
+    }
+
+    proptest! {
+        /// Against sorting all names by hash and taking the first.
+        #[test]
+        fn equals_the_slow_way_in_any_order_and_split(
+            names in proptest::collection::vec((0u8..12, 0u64..100), 0..40),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let mut all: BTreeMap<u64, (String, u64)> = BTreeMap::new();
+            for (name, value) in &names {
+                let name = name.to_string();
+                let kept = all.entry(stable_hash(name.as_bytes())).or_insert((name, 0));
+                kept.1 = kept.1.max(*value);
+            }
+            let expected: Vec<_> = all.into_values().take(3).collect();
+            let whole = of(&names);
+            let found: Vec<_> = whole.iter().map(|(name, value)| (name.to_string(), value.0)).collect();
+            prop_assert_eq!(found, expected);
+
+            let (one, two) = names.split_at(cut.index(names.len() + 1));
+            let mut backwards = of(two);
+            backwards.join(&of(one));
+            backwards.join(&of(one));
+            prop_assert_eq!(backwards, whole);
+        }
+    }
+}
