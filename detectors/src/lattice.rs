@@ -336,6 +336,77 @@ impl<const K: usize> Join for Sample<K> {
     }
 }
 
+/// Values by key, at most `N` of them: those of the smallest keys. What was left out once stays out whatever comes
+/// later, so what is kept depends only on the keys seen, never on their order. Keys are well-mixed hashes, so no sort of
+/// value is kept before another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Smallest<V, const N: usize>(BTreeMap<u64, V>);
+
+impl<V, const N: usize> Default for Smallest<V, N> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<V, const N: usize> Smallest<V, N> {
+    /// The value of a key, made when it is new; nothing when there is no place for the key.
+    pub fn grow(&mut self, key: u64, new: impl FnOnce() -> V) -> Option<&mut V> {
+        if self.is_full() && !self.0.contains_key(&key) {
+            let largest = self.0.last_entry()?;
+            if *largest.key() < key {
+                return None;
+            }
+            largest.remove();
+        }
+        Some(self.0.entry(key).or_insert_with(new))
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: u64) -> Option<&V> {
+        self.0.get(&key)
+    }
+
+    /// The values, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.values()
+    }
+
+    /// The keys and values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
+        self.0.iter().map(|(key, value)| (*key, value))
+    }
+
+    /// Keeps only some of the values, which may be changed.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+        self.0.retain(|_, value| keep(value));
+    }
+
+    /// Whether there is no place left: others may have been left out.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= N
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// None.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<V: Join + Clone, const N: usize> Join for Smallest<V, N> {
+    fn join(&mut self, other: &Self) {
+        self.0.join(&other.0);
+        while self.0.len() > N {
+            self.0.pop_last();
+        }
+    }
+}
+
 /// Values by (time, event id): each is judged against its predecessor. Beyond the retention only the newest stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

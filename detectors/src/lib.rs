@@ -9,6 +9,7 @@ pub mod action;
 pub mod actor;
 pub mod baseline;
 pub mod catalogue;
+pub mod chain;
 pub mod detector;
 pub mod environment;
 pub mod event;

@@ -1,57 +1,132 @@
-//! Placeholder.
+#![doc = include_str!("README.md")]
+
+mod facts;
+mod grave;
+mod novelty;
+mod observe;
+mod origin;
+mod report;
+mod score;
+mod stretches;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use facts::Remembered;
+
 use crate::action::Action;
+use crate::chain::Link;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::lattice::Join;
-use crate::ledger::{Facts, Key, Ledger};
-use crate::time::EventTime;
+use crate::ledger::{Key, Ledger};
+use novelty::{Novelty, Setting};
+use score::Hour;
+
+const NAME: &str = "first_time_privilege";
 
 /// The detector.
 #[derive(Clone, Debug)]
 pub struct FirstTimePrivilege {
-    #[expect(dead_code, reason = "placeholder")]
     config: Config,
 }
 
 /// Its configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {}
-
-/// What it remembers of a key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {}
-
-impl Join for Remembered {
-    fn join(&mut self, _: &Self) {}
+pub struct Config {
+    /// The least points of an hour that raise an alert. A high-gravity call that is new to the account has 50.
+    pub min_score: u32,
+    /// The same while the actor or its account is still being learnt; at least `min_score`.
+    pub min_score_while_learning: u32,
+    /// Whether calls from a network new to the actor count.
+    pub source_networks: bool,
+    /// Calls whose first use is nothing to tell of: `service:Name`, or `service:*`.
+    pub quiet_actions: Vec<String>,
 }
 
-impl Facts for Remembered {
-    fn close(&mut self, _: i64) {}
-    fn forget(&mut self, _: EventTime) {}
+impl Default for Config {
+    fn default() -> Self {
+        Self { min_score: 30, min_score_while_learning: 60, source_networks: true, quiet_actions: Vec::new() }
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.min_score == 0 {
+            return Err(ConfigError::new("min_score", "must be at least 1"));
+        }
+        if self.min_score_while_learning < self.min_score {
+            return Err(ConfigError::new(
+                "min_score_while_learning",
+                format!("must be at least min_score, {}", self.min_score),
+            ));
+        }
+        let is_action =
+            |action: &str| action.split_once(':').is_some_and(|(s, n)| !s.is_empty() && !n.is_empty());
+        if let Some(wrong) = self.quiet_actions.iter().find(|action| !is_action(action)) {
+            return Err(ConfigError::new(
+                "quiet_actions",
+                format!("`{wrong}` is neither `service:Name` nor `service:*`"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_quiet(&self, label: &str) -> bool {
+        self.quiet_actions.iter().any(|quiet| match quiet.strip_suffix('*') {
+            Some(prefix) => label.starts_with(prefix),
+            None => label == quiet,
+        })
+    }
 }
 
 impl Detector for FirstTimePrivilege {
-    const NAME: &'static str = "first_time_privilege";
-    const PURPOSE: &'static str = "placeholder";
-    const DOCS: &'static str = include_str!("mod.rs");
+    const NAME: &'static str = NAME;
+    const PURPOSE: &'static str =
+        "dangerous actions, roles, regions and ways of access that an actor never used before";
+    const DOCS: &'static str = include_str!("README.md");
     type Config = Config;
     type Facts = Remembered;
 
     fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
         Ok(Self { config })
     }
 
     fn claims(_: &Action) -> bool {
-        false
+        true
     }
 
-    fn observe(_: &Event<'_>, _: &mut Ledger<Remembered>) {}
+    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+        observe::observe(event, ledger);
+    }
 
-    fn judge(&self, _: &Key, _: &Remembered, _: &Around<'_, Remembered>, _: &mut Vec<Finding>) {}
+    fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {
+        let Some(setting) = facts.actor().and_then(|actor| Setting::of(key, actor, around)) else { return };
+        let mut hours: BTreeMap<i64, Vec<Novelty<'_>>> = BTreeMap::new();
+        for novelty in setting.novelties(around.span, &self.config) {
+            hours.entry(novelty.time().hour()).or_default().push(novelty);
+        }
+        out.extend(
+            hours
+                .into_iter()
+                .map(|(hour, novelties)| Hour::of(hour, novelties, &setting, &self.config))
+                .filter(Hour::is_enough)
+                .filter_map(|hour| report::finding(&hour, &setting, around.others)),
+        );
+    }
+}
+
+/// The caller at the root of the session an access key belongs to, as remembered here.
+pub fn root_of<'l>(
+    ledger: &'l Ledger<Remembered>,
+    access_key: &str,
+    time: crate::time::EventTime,
+) -> Option<&'l Link> {
+    crate::chain::root(|key| ledger.get(facts::chain_key(key)).and_then(Remembered::link), access_key, time)
 }
