@@ -68,13 +68,13 @@ fn severity_of_call(novelty: &Novelty<'_>) -> Option<Severity> {
 }
 
 /// Sorts of novelties of which many together are still no more than this: somebody exploring or deploying.
-fn cap(what: What) -> Option<(usize, u32)> {
-    match what {
+fn cap(novelty: &Novelty<'_>) -> Option<(usize, u32)> {
+    match novelty.what {
         What::Action(_, Some(_)) | What::Attempt(_, Some(_)) => None,
         What::Action(level, None) | What::Attempt(level, None) => match level {
             AccessLevel::List | AccessLevel::Read => Some((0, 4)),
-            AccessLevel::Tagging | AccessLevel::Write => Some((1, 20)),
-            AccessLevel::Permissions => None,
+            AccessLevel::Permissions if manages_identities(novelty.name) => None,
+            AccessLevel::Tagging | AccessLevel::Write | AccessLevel::Permissions => Some((1, 20)),
         },
         What::Role => Some((2, 16)),
         What::Region => Some((3, 40)),
@@ -88,7 +88,7 @@ fn total(weighed: &[(u32, Novelty<'_>)]) -> u32 {
     let mut capped = [0u32; 6];
     let mut sum = 0u32;
     for (points, novelty) in weighed {
-        let added = match cap(novelty.what) {
+        let added = match cap(novelty) {
             Some((sort, most)) => {
                 let added = (*points).min(most.saturating_sub(capped[sort]));
                 capped[sort] += added;
@@ -117,12 +117,13 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
             AccessLevel::List | AccessLevel::Read => 1,
             AccessLevel::Tagging => 2,
             AccessLevel::Write => 4,
-            AccessLevel::Permissions => 16,
+            AccessLevel::Permissions if manages_identities(novelty.name) => 16,
+            AccessLevel::Permissions => 6,
         },
         What::Attempt(level, None) => match level {
             AccessLevel::List | AccessLevel::Read => 0,
-            AccessLevel::Tagging | AccessLevel::Write => 2,
-            AccessLevel::Permissions => 8,
+            AccessLevel::Permissions if manages_identities(novelty.name) => 8,
+            AccessLevel::Tagging | AccessLevel::Write | AccessLevel::Permissions => 2,
         },
         What::FirstChange => 12,
         What::Role if is_mighty(novelty.name) => 12,
@@ -132,7 +133,7 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
         What::Region => 6,
         What::Network(known) if known <= 3 => 8,
         What::Network(_) => 3,
-        What::SignIn => 15,
+        What::SignIn => 20,
         What::Client => 3,
     };
     let by_newness = match novelty.newness {
@@ -146,6 +147,16 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
     // A service did it in the actor's name: CloudFormation, a console's backend.
     let through_service = novelty.evidence.source_ip.ends_with(".amazonaws.com");
     if through_service { quarters / 8 } else { quarters / 4 }
+}
+
+/// Whether a call belongs to a service that says who may do what in the whole account; others manage the permissions of one
+/// resource, and AWS counts so innocent a call as creating a queue among those.
+fn manages_identities(label: &str) -> bool {
+    let service = label.split(':').next().unwrap_or(label);
+    matches!(
+        service,
+        "iam" | "identitystore" | "organizations" | "rolesanywhere" | "sso" | "sso-directory" | "sts"
+    )
 }
 
 /// Roles whose name says that they may do nearly everything: AWS's own for the accounts of an organisation, and what
