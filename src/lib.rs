@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod parse;
 pub mod replay;
 pub mod report;
+pub mod simulate;
 pub mod sink;
 pub mod store;
 pub mod suppress;

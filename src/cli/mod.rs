@@ -10,6 +10,7 @@ pub mod exit;
 mod moment;
 mod progress;
 mod replay;
+mod simulate;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -50,6 +51,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::Arguments),
+    Simulate(simulate::Arguments),
     Detectors(detectors::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -67,6 +69,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match arguments.command {
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
@@ -96,6 +99,11 @@ fn tell(error: &anyhow::Error) -> io::Result<()> {
         writeln!(stderr, "  because: {cause}")?;
     }
     Ok(())
+}
+
+/// One thread a core.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The reader has seen enough: not worth a word.

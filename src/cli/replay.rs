@@ -186,7 +186,7 @@ impl Arguments {
                 max_stored_bytes: u64::from(config.limits.stored_mib) << 20,
                 facts_in: self.facts_in,
                 facts_out: self.facts_out,
-                threads: self.threads.map_or_else(cores, usize::from),
+                threads: self.threads.map_or_else(super::cores, usize::from),
             },
             format: self.format.unwrap_or(if is_for_people { Format::Text } else { Format::Json }),
             config,
@@ -195,10 +195,6 @@ impl Arguments {
             fail_on: self.fail_on,
         })
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn cannot_write(path: &Path) -> String {

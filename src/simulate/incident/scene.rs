@@ -1,0 +1,180 @@
+//! The stage on which incidents are acted out.
+
+use std::rc::Rc;
+
+use crate::simulate::Options;
+use crate::simulate::agents::{LAPTOP, RUNTIME, TERRAFORM};
+use crate::simulate::caller::{Caller, Session};
+use crate::simulate::dice::Dice;
+use crate::simulate::labels::Plot;
+use crate::simulate::record::Outcome;
+use crate::simulate::routine::{Planned, RecordId};
+use crate::simulate::template::Bindings;
+use crate::simulate::world::{Account, Function, HOME, Purpose, User, World};
+
+/// Somebody on stage.
+pub(super) struct Role {
+    pub(super) caller: Caller,
+    pub(super) session: Rc<Session>,
+    pub(super) region: &'static str,
+}
+
+/// One incident being acted out: events are added at the scene's time, which only moves on.
+pub(super) struct Scene<'w> {
+    world: &'w mut World,
+    pub(super) dice: Dice,
+    /// The time of the next event.
+    pub(super) now: i64,
+    /// What a flood has to exceed in a larger organisation: about ten times a busy function's five minutes.
+    pub(super) scale: u64,
+    label: u32,
+    account: usize,
+}
+
+impl<'w> Scene<'w> {
+    /// A scene in an account in production.
+    pub(super) fn new(world: &'w mut World, options: &Options, start: i64, stream: &str, label: u32) -> Self {
+        let mut dice = Dice::new(options.seed, stream);
+        let in_production: Vec<usize> = (0..world.accounts.len())
+            .filter(|account| world.accounts[*account].purpose == Purpose::Production)
+            .collect();
+        let account = *dice.pick(&in_production);
+        Self { world, dice, now: start, scale: options.events_per_day / 100, label, account }
+    }
+
+    /// Where it happens.
+    pub(super) fn account(&self) -> &Account {
+        &self.world.accounts[self.account]
+    }
+
+    /// The account's id.
+    pub(super) fn id(&self) -> String {
+        self.account().id.clone()
+    }
+
+    /// An account that has nothing to do with the organisation.
+    pub(super) fn foreign_account(&mut self) -> String {
+        format!("9{:011}", self.dice.below(100_000_000_000))
+    }
+
+    /// Where attackers call from.
+    pub(super) fn outside(&mut self) -> String {
+        format!("203.0.113.{}", 1 + self.dice.below(254))
+    }
+
+    /// One of the account's functions.
+    pub(super) fn function(&mut self) -> Function {
+        let functions = self.world.accounts[self.account].functions.clone();
+        // The first few have tables worth reading and were there from the beginning.
+        self.dice.pick(&functions[..functions.len().min(3)]).clone()
+    }
+
+    /// One of the account's IAM users.
+    pub(super) fn user(&mut self) -> User {
+        let users = self.world.accounts[self.account].users.clone();
+        self.dice.pick(&users).clone()
+    }
+
+    /// The role of a function, calling from an address with a user agent.
+    pub(super) fn function_role(&mut self, function: &Function, address: &str, agent: &str) -> Role {
+        let caller = Caller::role(&self.id(), &format!("{}-role", function.name), agent);
+        self.role(caller, Session::temporary(&function.name, self.now - 1_800, address))
+    }
+
+    /// The role of a function, calling from within the function.
+    pub(super) fn function_itself(&mut self, function: &Function) -> Role {
+        self.function_role(function, &function.address.clone(), RUNTIME)
+    }
+
+    /// A user's long-lived key in a stranger's hands.
+    pub(super) fn stolen_key(&mut self, user: &User) -> Role {
+        let address = self.outside();
+        let caller = Caller::user(&self.id(), &user.name, LAPTOP);
+        self.role(caller, Session::new("", &user.key.key, 0, &address))
+    }
+
+    /// The role of an instance, its credentials taken out of it.
+    pub(super) fn stolen_instance(&mut self) -> Role {
+        let machine = self.dice.pick(&self.world.accounts[self.account].instances.clone()).clone();
+        let address = self.outside();
+        let caller = Caller::instance(&self.id(), &machine.role, LAPTOP);
+        self.role(caller, Session::temporary(&machine.id, self.now - 3_600, &address))
+    }
+
+    /// The browser session of somebody who may change things, in a stranger's hands.
+    pub(super) fn hijacked_person(&mut self) -> Role {
+        let address = self.outside();
+        let caller = Caller::permission_set(&self.id(), HOME, "PowerUserAccess", LAPTOP);
+        self.role(caller, Session::temporary("mary.major@example.com", self.now - 2_400, &address))
+    }
+
+    /// A CI run.
+    pub(super) fn ci_run(&mut self) -> Role {
+        let role = self.account().delivery_role.clone();
+        let caller = Caller::role(&self.id(), &role, TERRAFORM);
+        let name = format!("run-{}", 10_000_000_000 + self.dice.below(9_999_999_999));
+        let address = format!("198.51.100.{}", 1 + self.dice.below(254));
+        self.role(caller, Session::temporary(&name, self.now - 30, &address))
+    }
+
+    /// Anybody.
+    pub(super) fn role(&mut self, caller: Caller, session: Rc<Session>) -> Role {
+        let arn = caller.arn_in(&session);
+        self.plot().involve(&arn);
+        Role { caller, session, region: HOME }
+    }
+
+    /// Names something in the label that alerts may be about: a function, an address.
+    pub(super) fn involve(&mut self, entity: &str) {
+        self.plot().involve(entity);
+    }
+
+    fn plot(&mut self) -> &mut Plot {
+        &mut self.world.plots[self.label as usize]
+    }
+
+    /// Lets time pass, within a range of seconds.
+    pub(super) fn wait(&mut self, seconds: (i64, i64)) {
+        self.now += self.dice.within(seconds);
+    }
+
+    /// A call that goes through.
+    pub(super) fn done(&mut self, role: &Role, action: &str, names: Bindings<'_>) {
+        self.ended(role, action, Outcome::Done, names);
+    }
+
+    /// A call with an outcome.
+    pub(super) fn ended(&mut self, role: &Role, action: &str, outcome: Outcome<'_>, names: Bindings<'_>) {
+        let record = self.record(role, action, outcome, names);
+        self.happen(role, record);
+        self.now += self.dice.within((0, 2));
+    }
+
+    /// Compiles a record that will happen often.
+    pub(super) fn record(
+        &mut self,
+        role: &Role,
+        action: &str,
+        outcome: Outcome<'_>,
+        names: Bindings<'_>,
+    ) -> RecordId {
+        self.world.scribe(&role.caller, role.region).ended(action, outcome, names)
+    }
+
+    /// A record happens once, now.
+    pub(super) fn happen(&mut self, role: &Role, record: RecordId) {
+        let session = Rc::clone(&role.session);
+        self.world.scripted.push(Planned { time: self.now, record, session, label: Some(self.label) });
+    }
+
+    /// Records happen at random, so many in so many seconds.
+    pub(super) fn flood(&mut self, role: &Role, records: &[RecordId], count: u64, seconds: i64) {
+        let start = self.now;
+        for number in 0..count {
+            self.now = start + (number as i64 * seconds) / count.cast_signed();
+            let record = *self.dice.pick(records);
+            self.happen(role, record);
+        }
+        self.now = start + seconds;
+    }
+}
