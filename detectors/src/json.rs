@@ -148,6 +148,18 @@ impl<'a> Raw<'a> {
         let quoted = walk::members(text).filter(of_key).last()?.1;
         unquote(quoted.strip_prefix('"')?.strip_suffix('"')?)
     }
+
+    /// The plain strings called `ARN` anywhere in the part (as in `resources`), in order, read without opening it.
+    pub fn arns(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        const NAME: &str = "\"ARN\"";
+        let text = self.0.unwrap_or_default();
+        // A quote inside a string is escaped, so the name with its quotes is never part of one.
+        memchr::memmem::find_iter(text.as_bytes(), NAME).filter_map(move |at| {
+            let value = text[at + NAME.len()..].trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
+            let (arn, _) = value.strip_prefix('"')?.split_once('"')?;
+            (!arn.contains('\\')).then_some(arn)
+        })
+    }
 }
 
 /// What stands between the quotes of a JSON string, escapes decoded.
@@ -164,6 +176,20 @@ fn unquote(inner: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arns_are_read_without_opening() {
+        let arns = |text| Raw::new(text).arns().collect::<Vec<_>>();
+        assert_eq!(
+            arns(r#"[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b/k"},{"ARN" : "arn:aws:s3:::b"}]"#),
+            ["arn:aws:s3:::b/k", "arn:aws:s3:::b"]
+        );
+        for none in
+            ["null", "[]", r#"[{"ARN":null}]"#, r#"["\"ARN\":\"x\""]"#, r#"{"ARN":"a\u0062"}"#, r#"["ARN"]"#]
+        {
+            assert!(arns(none).is_empty(), "{none}");
+        }
+    }
 
     #[test]
     fn depth_ignores_brackets_in_strings() {

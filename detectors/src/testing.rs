@@ -36,6 +36,8 @@ pub(crate) struct Call<'a> {
     pub(crate) resources: &'a str,
     pub(crate) service_details: &'a str,
     pub(crate) object: &'a str,
+    /// Empty for the record's own id.
+    pub(crate) request_id: &'a str,
 }
 
 /// The account of everything that does not say otherwise.
@@ -77,6 +79,7 @@ impl<'a> Call<'a> {
             resources: "null",
             service_details: "null",
             object: "s3://logs/a",
+            request_id: "",
         }
     }
 
@@ -107,7 +110,7 @@ impl<'a> Call<'a> {
             read_only: self.read_only,
             category: self.category,
             event_type: if self.service == "signin" { "AwsConsoleSignIn" } else { "AwsApiCall" },
-            request_id: &self.id,
+            request_id: if self.request_id.is_empty() { &self.id } else { self.request_id },
             shared_event_id: "",
             vpc_endpoint: "",
             object: self.object,

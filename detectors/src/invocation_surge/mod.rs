@@ -1,57 +1,57 @@
-//! Placeholder.
+#![doc = include_str!("README.md")]
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod advice;
+mod bottom;
+mod config;
+mod facts;
+mod families;
+mod growth;
+mod judge;
+mod observe;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+pub use bottom::Bottom;
+pub use config::Config;
+pub use facts::Remembered;
+pub use families::Family;
 
 use crate::action::Action;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::lattice::Join;
-use crate::ledger::{Facts, Key, Ledger};
-use crate::time::EventTime;
+use crate::ledger::{Key, Ledger};
+
+const NAME: &str = "invocation_surge";
 
 /// The detector.
 #[derive(Clone, Debug)]
 pub struct InvocationSurge {
-    #[expect(dead_code, reason = "placeholder")]
     config: Config,
 }
 
-/// Its configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {}
-
-/// What it remembers of a key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {}
-
-impl Join for Remembered {
-    fn join(&mut self, _: &Self) {}
-}
-
-impl Facts for Remembered {
-    fn close(&mut self, _: i64) {}
-    fn forget(&mut self, _: EventTime) {}
-}
-
 impl Detector for InvocationSurge {
-    const NAME: &'static str = "invocation_surge";
-    const PURPOSE: &'static str = "placeholder";
-    const DOCS: &'static str = include_str!("mod.rs");
+    const NAME: &'static str = NAME;
+    const PURPOSE: &'static str = "Functions, models, stores, secrets and APIs called far more than ever before: what it costs, and who drives it";
+    const DOCS: &'static str = include_str!("README.md");
     type Config = Config;
     type Facts = Remembered;
 
     fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
         Ok(Self { config })
     }
 
-    fn claims(_: &Action) -> bool {
-        false
+    fn claims(action: &Action) -> bool {
+        observe::claims(action)
     }
 
-    fn observe(_: &Event<'_>, _: &mut Ledger<Remembered>) {}
+    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+        observe::observe(event, ledger);
+    }
 
-    fn judge(&self, _: &Key, _: &Remembered, _: &Around<'_, Remembered>, _: &mut Vec<Finding>) {}
+    fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {
+        judge::judge(&self.config, key, facts, around, out);
+    }
 }
