@@ -86,11 +86,16 @@ pub fn strip_version(name: &str) -> &str {
 /// FNV-1a over the bytes, finished with a mixing step. Stable by definition: facts at rest depend on it.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+    let mut mix = |word: [u8; 8]| {
         hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3 ^ 0x9e37_79b9_7f4a_7c15);
         hash ^= hash >> 32;
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().copied().for_each(&mut mix);
+    if !rest.is_empty() {
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        mix(last);
     }
     hash = (hash ^ bytes.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)

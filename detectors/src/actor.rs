@@ -12,7 +12,7 @@
 //! | `AWSAccount` | `ACCOUNT#PRINCIPAL-ID`; the anonymous principal is `anonymous` |
 //! | `Directory`, `IdentityCenterUser`, `Unknown`, others | the best of ARN, on-behalf-of user, name, principal id; else `unknown` |
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -147,7 +147,10 @@ const IDENTITY_CENTER_ROLE: &str = "AWSReservedSSO_";
 
 /// Splits `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` into (`arn:aws:sts::ACCOUNT`, ROLE, SESSION).
 fn assumed_role(arn: &str) -> Option<(&str, &str, &str)> {
-    let (head, rest) = arn.split_once(ASSUMED_ROLE)?;
+    // The resource of an ARN begins at its fifth colon, whatever names it is made of.
+    let colon = arn.bytes().enumerate().filter(|(_, b)| *b == b':').nth(4)?.0;
+    let (head, resource) = arn.split_at(colon);
+    let rest = resource.strip_prefix(ASSUMED_ROLE)?;
     let (role, session) = rest.split_once('/').unwrap_or((rest, ""));
     Some((head, role, session))
 }
@@ -259,28 +262,39 @@ pub struct ActorTable {
     table: HashTable<Known>,
 }
 
+/// An actor under what its identity said, end to end in one text.
 #[derive(Debug)]
 struct Known {
     hash: u64,
-    key: [Box<str>; 9],
+    lengths: [usize; 9],
+    text: Box<str>,
     actor: Arc<Actor>,
+}
+
+impl Known {
+    fn is(&self, key: &[&str; 9]) -> bool {
+        let mut rest = &*self.text;
+        self.lengths == key.map(str::len)
+            && key.iter().filter(|part| !part.is_empty()).all(|part| {
+                let same = rest.strip_prefix(*part);
+                rest = same.unwrap_or(rest);
+                same.is_some()
+            })
+    }
 }
 
 impl ActorTable {
     /// The actor behind an identity.
     pub fn intern(&mut self, identity: &Identity<'_>) -> &Arc<Actor> {
         let key = identity.actor_key();
-        let hash = FixedState::default().hash_one(key);
-        let entry = self
-            .table
-            .entry(
+        let mut hasher = FixedState::default().build_hasher();
+        key.iter().filter(|part| !part.is_empty()).for_each(|part| hasher.write(part.as_bytes()));
+        let hash = hasher.finish();
+        let entry =
+            self.table.entry(hash, |k| k.hash == hash && k.is(&key), |k| k.hash).or_insert_with(|| Known {
                 hash,
-                |k| k.hash == hash && k.key.iter().zip(key).all(|(known, part)| **known == *part),
-                |k| k.hash,
-            )
-            .or_insert_with(|| Known {
-                hash,
-                key: key.map(Into::into),
+                lengths: key.map(str::len),
+                text: key.concat().into(),
                 actor: Arc::new(Actor::of(identity)),
             });
         &entry.into_mut().actor

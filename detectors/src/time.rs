@@ -57,6 +57,9 @@ impl EventTime {
 
     /// Reads RFC 3339 (`2026-03-01T10:00:00Z`, with or without fraction or offset).
     pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
         Self::parse_fixed(text.as_bytes())
             .or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_second())))
     }
@@ -67,19 +70,35 @@ impl EventTime {
         if b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'Z' {
             return None;
         }
-        let two = |i: usize| -> Option<i8> {
+        let two = |i: usize| -> Option<i64> {
             let (tens, units) = (b[i].wrapping_sub(b'0'), b[i + 1].wrapping_sub(b'0'));
-            (tens < 10 && units < 10).then_some((tens * 10 + units).cast_signed())
+            (tens < 10 && units < 10).then_some(i64::from(tens * 10 + units))
         };
-        let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
-        let date = jiff::civil::Date::new(year, two(5)?, two(8)?).ok()?;
+        let year = two(0)? * 100 + two(2)?;
+        let days = days_since_epoch(year, two(5)?, two(8)?)?;
         let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        let days = i64::from(date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1))).ok()?.get_days());
-        Some(Self(days * DAY + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + i64::from(second)))
+        Some(Self(days * DAY + hour * HOUR + minute * MINUTE + second))
     }
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, where there is such a date.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
+    const BEFORE_MONTH: [i64; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+    /// From 0001-01-01 to 1970-01-01.
+    const EPOCH: i64 = 719_162;
+    let index = usize::try_from(month - 1).ok()?;
+    let (before, after) = (*BEFORE_MONTH.get(index)?, *BEFORE_MONTH.get(index + 1)?);
+    let leap = i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let length = after - before + if month == 2 { leap } else { 0 };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    let whole = year - 1;
+    let leaps = whole.div_euclid(4) - whole.div_euclid(100) + whole.div_euclid(400);
+    Some(whole * 365 + leaps + before + if month > 2 { leap } else { 0 } + day - 1 - EPOCH)
 }
 
 /// RFC 3339, whole seconds; times no calendar holds are written as `@seconds`.
@@ -137,6 +156,31 @@ mod tests {
         for seconds in (-2_000_000_000..4_000_000_000).step_by(86_399 * 7) {
             let text = EventTime(seconds).to_string();
             assert_eq!(EventTime::parse_fixed(text.as_bytes()), Some(EventTime(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_days_of_the_calendar_are_read() {
+        for (text, is_a_day) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("2000-02-29", true),
+            ("1900-02-29", false),
+            ("2023-04-30", true),
+            ("2023-04-31", false),
+            ("2023-12-31", true),
+            ("2023-13-01", false),
+            ("2023-00-01", false),
+            ("2023-01-00", false),
+            ("0000-02-29", true),
+            ("9999-12-31", true),
+        ] {
+            let text = format!("{text}T00:00:00Z");
+            let general = text.parse::<jiff::Timestamp>().ok().map(|t| EventTime(t.as_second()));
+            assert_eq!(EventTime::parse_fixed(text.as_bytes()).is_some(), is_a_day, "{text}");
+            if general.is_some() {
+                assert_eq!(EventTime::parse_fixed(text.as_bytes()), general, "{text}");
+            }
         }
     }
 

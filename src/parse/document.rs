@@ -8,8 +8,9 @@ use trailhound_detectors::Event;
 use trailhound_detectors::json::walk::{end_of_string, end_of_value, skip_space};
 
 use super::fields::Sink;
+use super::stops::Stops;
 use super::tape::{Item, TapeReader};
-use super::{Content, Parsed, SkipReason};
+use super::{Content, MAX_RECORD_BYTES, Parsed, Parser, SkipReason, scan};
 
 /// Envelopes inside envelopes are followed so far.
 const MAX_ENVELOPES: usize = 3;
@@ -17,16 +18,19 @@ const MAX_ENVELOPES: usize = 3;
 const USUAL_START: &str = r#"{"eventVersion":"#;
 
 /// Reads all of an object.
-pub(super) fn read<F: FnMut(Event<'_>)>(text: &str, reader: &mut TapeReader, sink: Sink<'_, F>) -> Parsed {
+pub(super) fn read<F: FnMut(Event<'_>)>(text: &str, parser: &mut Parser, sink: Sink<'_, F>) -> Parsed {
     let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
-    let mut document = Document { text, reader, sink, start: None, spare: text.len() * 4 };
+    let Parser { stops, tape } = parser;
+    stops.fill(text.as_bytes());
+    let mut document = Document { text, stops, tape, sink, start: None, spare: text.len() * 4 };
     document.read();
     document.sink.parsed
 }
 
 struct Document<'r, F> {
     text: &'r str,
-    reader: &'r mut TapeReader,
+    stops: &'r Stops,
+    tape: &'r mut TapeReader,
     sink: Sink<'r, F>,
     /// How records of this object begin: up to the colon behind their first key.
     start: Option<&'r str>,
@@ -101,6 +105,10 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
         let bytes = self.text.as_bytes();
         self.start = None;
         loop {
+            if let Some(end) = self.scan(at) {
+                at = end + usize::from(bytes.get(end) == Some(&b','));
+                continue;
+            }
             at = skip_space(bytes, at);
             at = match bytes.get(at) {
                 Some(b']') => return at + 1,
@@ -128,6 +136,14 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
         }
     }
 
+    /// Takes the record that begins here the short way. Gives the byte after it, if it is an ordinary one.
+    fn scan(&mut self, start: usize) -> Option<usize> {
+        let (fields, end) = scan::record(self.text, self.stops, start).ok()?;
+        let text = self.text.get(start..end).filter(|text| text.len() <= MAX_RECORD_BYTES)?;
+        self.sink.take(&fields, text);
+        Some(end)
+    }
+
     fn cut(&mut self) {
         self.sink.parsed.cut_after = Some(self.sink.parsed.records);
     }
@@ -143,7 +159,7 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
 
     fn item(&mut self, text: &str, envelopes: usize) -> bool {
         let sink = &mut self.sink;
-        let read = self.reader.read(text, |item| match item {
+        let read = self.tape.read(text, |item| match item {
             Item::Record(fields) => {
                 sink.take(fields, text);
                 None

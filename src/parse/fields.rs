@@ -156,6 +156,15 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// Some exporters write truth values as strings.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
 /// S3 logs agents as `[agent]`.
 fn unbracketed(agent: &str) -> &str {
     agent.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(agent)

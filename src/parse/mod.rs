@@ -6,6 +6,8 @@
 
 mod document;
 mod fields;
+mod scan;
+mod stops;
 mod tape;
 
 use std::collections::BTreeMap;
@@ -171,6 +173,7 @@ impl Parsed {
 /// Parses objects one after another, in memory that is used again.
 #[derive(Debug, Default)]
 pub struct Parser {
+    stops: stops::Stops,
     tape: tape::TapeReader,
 }
 
@@ -192,11 +195,11 @@ impl Parser {
     ) -> Parsed {
         let on_time_from = origin.delivered.map(|d| d.plus(lateness_seconds.saturating_neg()));
         let sink = fields::Sink { origin, on_time_from, tables, each, parsed: Parsed::default() };
-        let mut parsed = match std::str::from_utf8(bytes) {
-            Ok(text) => document::read(text, &mut self.tape, sink),
+        let mut parsed = match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => document::read(text, self, sink),
             Err(_) => {
                 let text = String::from_utf8_lossy(bytes);
-                let parsed = document::read(&text, &mut self.tape, sink);
+                let parsed = document::read(&text, self, sink);
                 Parsed { lossy: true, ..parsed }
             }
         };

@@ -5,7 +5,7 @@ use simd_json::prelude::*;
 use simd_json::tape::{Tape, Value};
 use trailhound_detectors::json::{self, walk};
 
-use super::fields::{Caller, Context, Fields};
+use super::fields::{Caller, Context, Fields, truth};
 use super::{MAX_RECORD_BYTES, SkipReason};
 
 /// Opens records one after another, in memory that is used again.
@@ -211,14 +211,5 @@ fn scalar<'a>(value: Value<'_, 'a>, text: &'a str) -> &'a str {
         Some(text) => text,
         None if text.starts_with(['{', '[']) || text == "null" => "",
         None => text,
-    }
-}
-
-/// Some exporters write truth values as strings.
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
     }
 }
