@@ -3,6 +3,8 @@
 //! A detector is its module and one line here. Configuration, command line, docs, benches, tuning and the laws all come
 //! from this list. The types are generated per detector, so nothing on the hot path goes through a trait object.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +14,11 @@ use crate::detector::{Around, ConfigError, Detector};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::first_time_privilege::FirstTimePrivilege;
+use crate::first_time_privilege::{self, FirstTimePrivilege};
 use crate::invocation_surge::InvocationSurge;
 use crate::ledger::{Key, Ledger};
 use crate::policy_change::PolicyChange;
+use crate::story;
 use crate::time::{EventTime, TimeRange};
 
 /// What the catalogue knows of a detector.
@@ -116,9 +119,9 @@ macro_rules! catalogue {
                 $(self.$field.close(closed);)+
             }
 
-            /// Forgets what ended before `horizon`.
+            /// Forgets what ended before `horizon`, less what stories may begin with.
             pub fn forget(&mut self, horizon: EventTime) {
-                $(self.$field.forget(horizon);)+
+                $(self.$field.forget(horizon.plus(-story::LOOKBACK));)+
             }
 
             /// How many keys are remembered, by detector.
@@ -136,11 +139,18 @@ macro_rules! catalogue {
                 })
             }
 
-            /// Judges every key of every detector for a span of event time. Sorted by time, detector and id.
+            /// Judges every key of every detector for a span of event time. Sorted by time, detector and id, and linked
+            /// into stories.
             pub fn judge(&self, ledgers: &Ledgers, environment: &Environment, span: TimeRange) -> Vec<Finding> {
+                let with_beginnings = TimeRange { start: span.start.plus(-story::LOOKBACK), ..span };
                 let mut found = Vec::new();
-                $(judge_all(&self.$field, &ledgers.$field, environment, span, &mut found);)+
+                $(judge_all(&self.$field, &ledgers.$field, environment, with_beginnings, &mut found);)+
                 sort_findings(&mut found);
+                story::link(&mut found, |access_key, time| {
+                    let link = first_time_privilege::root_of(&ledgers.first_time_privilege, access_key, time)?;
+                    Some(Arc::clone(&link.caller))
+                });
+                found.retain(|finding| span.contains(finding.window.start));
                 found
             }
         }

@@ -21,6 +21,7 @@ pub mod json;
 pub mod lattice;
 pub mod ledger;
 pub mod policy_change;
+pub mod story;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -7,7 +7,7 @@ use super::grave::{Grave, grave};
 use super::origin;
 use super::stretches::{SILENCE, Stretches};
 use crate::access_level::AccessLevel;
-use crate::action::ActionId;
+use crate::action::{ActionId, stable_hash};
 use crate::actor::ActorKind;
 use crate::detector::Around;
 use crate::finding::Evidence;
@@ -127,6 +127,11 @@ impl<'f> Setting<'f> {
         self.account.and_then(|a| a.since.0).is_none_or(|since| time < since.plus(self.learning))
     }
 
+    /// Whether the actor is old enough that where it comes from and how tells anything: at first everything is new.
+    fn has_habits(&self, time: EventTime) -> bool {
+        !self.learns_actor(time) && time.0 - self.born.0 >= DAY
+    }
+
     /// All that was new in the hours that `span` touches.
     pub(super) fn novelties(&self, span: TimeRange, config: &Config) -> Vec<Novelty<'f>> {
         let hours = (span.start.hour(), span.end.plus(-1).hour());
@@ -134,17 +139,15 @@ impl<'f> Setting<'f> {
         let mut found = Vec::new();
         self.actions(&wanted, config, &mut found);
         self.first_changes(&wanted, &mut found);
-        self.named(&self.facts.roles, |_| What::Role, &wanted, &mut found);
-        self.named(&self.facts.regions, |_| What::Region, &wanted, &mut found);
+        let habitual = |what| move |_: &Named, time| self.has_habits(time).then_some((what, Newness::Actor));
+        self.named(&self.facts.roles, habitual(What::Role), &wanted, &mut found);
+        self.named(&self.facts.regions, |named, time| self.region(named, time), &wanted, &mut found);
+        self.named(&self.facts.means, |named, time| self.means(named, time), &wanted, &mut found);
         if config.source_networks && !self.facts.networks.is_full() {
-            self.named(
-                &self.facts.networks,
-                |time| What::Network(self.networks_before(time)),
-                &wanted,
-                &mut found,
-            );
+            let network =
+                |named: &Named, time| habitual(What::Network(self.networks_before(time)))(named, time);
+            self.named(&self.facts.networks, network, &wanted, &mut found);
         }
-        self.means(&wanted, &mut found);
         found
     }
 
@@ -182,8 +185,7 @@ impl<'f> Setting<'f> {
             .flat_map(|action| {
                 action.done.onsets(self.silence).map(|(evidence, _)| (evidence, &*action.label))
             })
-            .filter(|(evidence, _)| wanted(evidence) && !self.learns_actor(evidence.time))
-            .filter(|(evidence, _)| evidence.time.0 - self.born.0 >= DAY)
+            .filter(|(evidence, _)| wanted(evidence) && self.has_habits(evidence.time))
             .filter(|(evidence, _)| !changes().any(|a| self.used_before(&a.done, evidence.time)))
             .collect();
         // Of several in the same second the first.
@@ -198,44 +200,38 @@ impl<'f> Setting<'f> {
         }));
     }
 
+    /// What had no use before it, of named things; `what` says what that is, if it is anything.
     fn named<const N: usize>(
         &self,
         all: &'f Smallest<Named, N>,
-        what: impl Fn(EventTime) -> What,
+        what: impl Fn(&Named, EventTime) -> Option<(What, Newness)>,
         wanted: &dyn Fn(&Evidence) -> bool,
         found: &mut Vec<Novelty<'f>>,
     ) {
-        for (key, named) in all.iter() {
+        for named in all.values() {
             for (evidence, last) in named.used.onsets(self.silence).filter(|(e, _)| wanted(e)) {
-                let what = what(evidence.time);
-                let newness = match what {
-                    What::Region if !self.region_is_known(key, evidence.time) => Newness::Account,
-                    _ => Newness::Actor,
-                };
-                found.push(Novelty { what, name: &named.name, newness, last, evidence });
+                if let Some((what, newness)) = what(named, evidence.time) {
+                    found.push(Novelty { what, name: &named.name, newness, last, evidence });
+                }
             }
         }
     }
 
-    /// Clients, and ways of signing in that differ from the one the user had.
-    fn means(&self, wanted: &dyn Fn(&Evidence) -> bool, found: &mut Vec<Novelty<'f>>) {
-        let first = found.len();
-        let what = |_| What::Client;
-        self.named(&self.facts.means, what, wanted, found);
-        for novelty in &mut found[first..] {
-            if [origin::CONSOLE, origin::ACCESS_KEY].contains(&novelty.name) {
-                novelty.what = What::SignIn;
-            }
+    /// A region the account never changed anything in tells something even of a fresh actor.
+    fn region(&self, named: &Named, time: EventTime) -> Option<(What, Newness)> {
+        let newness = if self.region_is_known(&named.name, time) { Newness::Actor } else { Newness::Account };
+        (newness == Newness::Account || self.has_habits(time)).then_some((What::Region, newness))
+    }
+
+    /// A client, or a way of signing in: of interest when the user had another. Root should do neither.
+    fn means(&self, named: &Named, time: EventTime) -> Option<(What, Newness)> {
+        let is_sign_in = |name: &str| [origin::CONSOLE, origin::ACCESS_KEY].contains(&name);
+        if !is_sign_in(&named.name) {
+            return self.has_habits(time).then_some((What::Client, Newness::Actor));
         }
-        let others_before = |novelty: &Novelty<'_>| {
-            self.facts.means.values().any(|m| {
-                let is_sign_in = [origin::CONSOLE, origin::ACCESS_KEY].contains(&&*m.name);
-                is_sign_in && *m.name != *novelty.name && self.used_before(&m.used, novelty.time())
-            })
-        };
-        let mut kept = found.split_off(first);
-        kept.retain(|n| !matches!(n.what, What::SignIn) || self.kind == ActorKind::Root || others_before(n));
-        found.append(&mut kept);
+        let mut others = self.facts.means.values().filter(|m| is_sign_in(&m.name) && m.name != named.name);
+        let has_changed = self.has_habits(time) && others.any(|other| self.used_before(&other.used, time));
+        (has_changed || self.kind == ActorKind::Root).then_some((What::SignIn, Newness::Actor))
     }
 
     fn newness(&self, action: ActionId, time: EventTime) -> Newness {
@@ -256,12 +252,13 @@ impl<'f> Setting<'f> {
         }
     }
 
-    fn region_is_known(&self, region: u64, time: EventTime) -> bool {
-        self.learns_account(time)
-            || self
-                .account
-                .and_then(|a| a.regions.get(region))
-                .is_some_and(|used| used.used_between(time.plus(-self.silence), time))
+    fn region_is_known(&self, region: &str, time: EventTime) -> bool {
+        let Some(account) = self.account else { return true };
+        let is_young = account.since.0.is_none_or(|since| time.0 - since.0 < DAY);
+        let used = account.regions.get(stable_hash(region.as_bytes()));
+        is_young
+            || self.learns_account(time)
+            || used.is_some_and(|used| used.used_between(time.plus(-self.silence), time))
     }
 
     fn networks_before(&self, time: EventTime) -> usize {

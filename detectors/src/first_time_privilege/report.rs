@@ -81,12 +81,14 @@ fn evidence(hour: &Hour<'_>) -> Vec<Evidence> {
     let grave: u32 =
         hour.novelties.iter().filter(|(_, n)| n.grave().is_some()).map(|(points, _)| points).sum();
     let only_grave = grave >= hour.threshold;
-    hour.novelties
-        .iter()
-        .filter(|(_, n)| !only_grave || n.grave().is_some())
-        .take(MAX_EVIDENCE)
-        .map(|(_, n)| n.evidence.clone())
-        .collect()
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for (_, novelty) in hour.novelties.iter().filter(|(_, n)| !only_grave || n.grave().is_some()) {
+        // One event may bring several novelties.
+        if evidence.len() < MAX_EVIDENCE && evidence.iter().all(|e| e.event_id != novelty.evidence.event_id) {
+            evidence.push(novelty.evidence.clone());
+        }
+    }
+    evidence
 }
 
 fn title(hour: &Hour<'_>, setting: &Setting<'_>, heaviest: &Novelty<'_>) -> String {

@@ -111,7 +111,8 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
             Gravity::High => 25,
             Gravity::Critical => 40,
         },
-        // Of an actor that is still being learnt everything is new: only grave calls count.
+        What::Region if novelty.newness == Newness::Account => 15,
+        // Of an actor that is still being learnt everything is new: only what is grave counts.
         _ if !learnt => 0,
         What::Action(level, None) => match level {
             AccessLevel::List | AccessLevel::Read => 1,
@@ -129,7 +130,6 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
         What::Role if is_mighty(novelty.name) => 12,
         What::Role if account_of_arn(novelty.name) != &*setting.key.account => 8,
         What::Role => 4,
-        What::Region if novelty.newness == Newness::Account => 15,
         What::Region => 6,
         What::Network(known) if known <= 3 => 8,
         What::Network(_) => 3,
