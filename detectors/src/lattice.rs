@@ -471,3 +471,7 @@ impl<T: Ord + Clone> Join for History<T> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lattice_tests.rs"]
+mod tests;

@@ -197,3 +197,7 @@ impl<B: Bucket> Windows<B> {
         (hours, days)
     }
 }
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;
