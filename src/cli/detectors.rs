@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 
-use super::{Done, Refused, exit};
+use super::{Done, Refused, columns, exit};
 use crate::detectors::catalogue::{self, Entry};
 use crate::report::markdown;
 
@@ -27,9 +27,10 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     match &arguments.name {
         Some(name) => {
             let entry = find(name)?;
-            let heading = Style::new().bold();
-            writeln!(stdout, "{heading}{}{heading:#}\n", entry.name)?;
-            markdown::write(&mut stdout, entry.docs)?;
+            if !entry.docs.starts_with("# ") {
+                markdown::write(&mut stdout, &format!("# {}\n\n", entry.name), columns())?;
+            }
+            markdown::write(&mut stdout, entry.docs, columns())?;
         }
         None => {
             let name = AnsiColor::Cyan.on_default();

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod detectors;
 pub mod exit;
+mod interrupt;
 mod moment;
 mod progress;
 mod replay;
@@ -33,7 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   trailhound replay ./AWSLogs                     judge a trail on disk, alerts to the terminal
   trailhound replay ./AWSLogs --format json       the same as JSON lines
-  trailhound detectors first_time_privilege       what a detector looks for, and its known false positives
+  trailhound detectors first_time_privilege       what a detector looks for, and when it errs
   trailhound config default > trailhound.toml     start a configuration
 
 Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 some input unreadable,
@@ -104,6 +105,11 @@ fn tell(error: &anyhow::Error) -> io::Result<()> {
 /// One thread a core.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The width of the terminal, or a readable one.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
 
 /// The reader has seen enough: not worth a word.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::ValueHint;
 
-use super::{Done, Refused, config, exit, moment, progress};
+use super::{Done, Refused, columns, config, exit, interrupt, moment, progress};
 use crate::alert::{Alert, Provenance};
 use crate::config::Config;
 use crate::detectors::{EventTime, Severity, TimeRange};
@@ -125,7 +125,7 @@ struct Plan {
     config: Config,
     request: Request,
     format: Format,
-    output: Option<(PathBuf, Output)>,
+    output: Option<PathBuf>,
     severity: Severity,
     fail_on: Option<Severity>,
 }
@@ -160,18 +160,11 @@ impl Arguments {
                 "no log files there: files end in .json, .jsonl, .ndjson or .log, with or without .gz"
             );
         }
-        let output = self
-            .output
-            .map(|path| {
-                let output = Output::create(&path).with_context(|| cannot_write(&path))?;
-                anyhow::Ok((path, output))
-            })
-            .transpose()?;
-        if let Some(path) = &self.facts_out {
-            // Learnt after hours that the folder is missing, this would cost them.
+        // Learnt after hours that the folder is missing, this would cost them.
+        for path in [&self.output, &self.facts_out].into_iter().flatten() {
             drop(Output::create(path).with_context(|| cannot_write(path))?);
         }
-        let is_for_people = output.is_none() && io::stdout().is_terminal();
+        let is_for_people = self.output.is_none() && io::stdout().is_terminal();
         Ok(Plan {
             request: Request {
                 files,
@@ -190,7 +183,7 @@ impl Arguments {
             },
             format: self.format.unwrap_or(if is_for_people { Format::Text } else { Format::Json }),
             config,
-            output,
+            output: self.output,
             severity: self.severity,
             fail_on: self.fail_on,
         })
@@ -225,7 +218,7 @@ pub(super) fn run(arguments: Arguments) -> Done {
         learning: &config.learning,
         elapsed,
     };
-    tell(&alerts, summary, format, output)?;
+    tell(&alerts, summary, format, output.as_deref())?;
 
     let files = outcome.tally.files;
     Ok(if is_alarming {
@@ -241,17 +234,12 @@ pub(super) fn run(arguments: Arguments) -> Done {
 fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> {
     let detectors = config.detectors().map_err(|(name, e)| Refused(format!("detectors.{name}.{e}")))?;
     let progress = Arc::new(Progress::default());
-    let interrupted = Arc::clone(&progress);
-    ctrlc::set_handler(move || {
-        // Asked twice, it is meant.
-        if interrupted.stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(exit::INTERRUPTED));
-        }
-    })?;
+    let watch = interrupt::watch(Arc::clone(&progress))?;
     let total_bytes = request.files.iter().map(|f| f.bytes).sum();
     let environment = config.environment();
     let outcome =
         progress::show(&progress, total_bytes, || replay::run(request, &detectors, &environment, &progress))?;
+    drop(watch);
     if outcome.stopped {
         let read = progress.files.load(Ordering::Relaxed);
         writeln!(io::stderr(), "interrupted after {read} files; nothing was written")?;
@@ -262,33 +250,22 @@ fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> 
 
 /// Alerts go where they were asked for. The account of the run goes below them for people, and to standard error beside
 /// JSON: what could not be read is never left unsaid.
-fn tell(
-    alerts: &[Alert],
-    summary: Summary<'_>,
-    format: Format,
-    output: Option<(PathBuf, Output)>,
-) -> anyhow::Result<()> {
+fn tell(alerts: &[Alert], summary: Summary<'_>, format: Format, output: Option<&Path>) -> anyhow::Result<()> {
     let report = Report { alerts, summary, width: columns() };
     // A figure that differs from run to run has no place in a file.
     let undated = Report { summary: Summary { elapsed: Duration::ZERO, ..summary }, ..report };
     match (format, output) {
         (Format::Text, None) if io::stdout().is_terminal() => report.write(&mut anstream::stdout().lock())?,
         (Format::Text, None) => undated.write(&mut anstream::stdout().lock())?,
-        (Format::Text, Some((path, mut output))) => {
-            undated
-                .write(&mut anstream::StripStream::new(&mut output as &mut dyn Write))
-                .with_context(|| cannot_write(&path))?;
-            output.commit().with_context(|| cannot_write(&path))?;
+        (Format::Text, Some(path)) => {
+            write_file(path, |out| undated.write(&mut anstream::StripStream::new(out as &mut dyn Write)))?
         }
         (Format::Json, None) => {
             let mut stdout = io::BufWriter::new(io::stdout().lock());
             sink::json_lines(&mut stdout, alerts)?;
             stdout.flush()?;
         }
-        (Format::Json, Some((path, mut output))) => {
-            sink::json_lines(&mut output, alerts).with_context(|| cannot_write(&path))?;
-            output.commit().with_context(|| cannot_write(&path))?;
-        }
+        (Format::Json, Some(path)) => write_file(path, |out| sink::json_lines(out, alerts))?,
     }
     if format == Format::Json {
         let report = if io::stderr().is_terminal() { report } else { undated };
@@ -297,7 +274,10 @@ fn tell(
     Ok(())
 }
 
-/// The width of the terminal, or a readable one.
-fn columns() -> usize {
-    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+fn write_file(path: &Path, write: impl FnOnce(&mut Output) -> io::Result<()>) -> anyhow::Result<()> {
+    let written = Output::create(path).and_then(|mut output| {
+        write(&mut output)?;
+        output.commit()
+    });
+    written.with_context(|| cannot_write(path))
 }

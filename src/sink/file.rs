@@ -37,6 +37,7 @@ impl Output {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        fs::metadata(directory)?;
         let file = NamedTempFile::with_prefix_in(".trailhound-", directory)?;
         Ok(Self(Inner::Replacing { file: BufWriter::new(file), path }))
     }
