@@ -12,16 +12,25 @@ fn trail() -> Folder {
     Folder::new().with("trail/one.json", format!("{{\"Records\":[{RECORD}]}}"))
 }
 
+/// The names in the list of commands that `--help` gives.
+fn commands(help: &str) -> Vec<&str> {
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let named = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    named.map(|line| line.split_whitespace().next().unwrap()).collect()
+}
+
 #[test]
 fn help() {
     let folder = Folder::new();
-    for command in ["", "replay", "detectors", "config", "completions"] {
-        let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
-        let said = folder.run(&arguments);
-        let name = if command.is_empty() { "help".to_owned() } else { format!("help_{command}") };
+    let whole = folder.run(&["--help"]);
+    assert_eq!((whole.code, whole.stderr.as_str()), (Some(0), ""));
+    for command in commands(&whole.stdout) {
+        let said = folder.run(&[command, "--help"]);
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{command}");
-        insta::assert_snapshot!(name, said.stdout);
+        assert!(said.stdout.contains("Examples:"), "{command} shows no example");
+        insta::assert_snapshot!(format!("help_{command}"), said.stdout);
     }
+    insta::assert_snapshot!("help", whole.stdout);
 }
 
 #[test]
