@@ -1,4 +1,27 @@
-//! Placeholder.
+#![doc = include_str!("README.md")]
+
+mod analysis;
+mod calls;
+mod condition;
+mod difference;
+mod document;
+mod escalation;
+mod explain;
+mod extract;
+mod facts;
+mod identity;
+mod judge;
+mod network;
+mod path;
+mod reach;
+mod resource;
+mod shares;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod vendors;
+mod verdict;
+mod wildcard;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,40 +29,40 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
-use crate::finding::Finding;
-use crate::lattice::Join;
-use crate::ledger::{Facts, Key, Ledger};
-use crate::time::EventTime;
+use crate::finding::{Finding, Severity};
+use crate::ledger::{Key, Ledger};
+
+pub use analysis::Kind;
+pub use document::Unreadable;
+pub use explain::{Explanation, explain};
+pub use facts::Remembered;
+pub use verdict::{Code, Verdict};
 
 /// The detector.
 #[derive(Clone, Debug)]
 pub struct PolicyChange {
-    #[expect(dead_code, reason = "placeholder")]
     config: Config,
 }
 
-/// Its configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// `[detectors.policy_change]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {}
-
-/// What it remembers of a key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {}
-
-impl Join for Remembered {
-    fn join(&mut self, _: &Self) {}
+pub struct Config {
+    /// Changes below this severity make no finding.
+    pub report_from: Severity,
 }
 
-impl Facts for Remembered {
-    fn close(&mut self, _: i64) {}
-    fn forget(&mut self, _: EventTime) {}
+impl Default for Config {
+    fn default() -> Self {
+        Self { report_from: Severity::Low }
+    }
 }
 
 impl Detector for PolicyChange {
     const NAME: &'static str = "policy_change";
-    const PURPOSE: &'static str = "placeholder";
-    const DOCS: &'static str = include_str!("mod.rs");
+    const PURPOSE: &'static str =
+        "calls that widen access, weaken guardrails, mint credentials or blind detection";
+    const DOCS: &'static str = include_str!("README.md");
     type Config = Config;
     type Facts = Remembered;
 
@@ -47,11 +70,15 @@ impl Detector for PolicyChange {
         Ok(Self { config })
     }
 
-    fn claims(_: &Action) -> bool {
-        false
+    fn claims(action: &Action) -> bool {
+        calls::of(action).is_some() || calls::may_carry_policy(action)
     }
 
-    fn observe(_: &Event<'_>, _: &mut Ledger<Remembered>) {}
+    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+        extract::observe(event, ledger);
+    }
 
-    fn judge(&self, _: &Key, _: &Remembered, _: &Around<'_, Remembered>, _: &mut Vec<Finding>) {}
+    fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {
+        judge::resource(&self.config, key, facts, around, out);
+    }
 }

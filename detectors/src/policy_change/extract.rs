@@ -1,0 +1,396 @@
+//! From an event to what it did, to which resource: no thresholds, no configuration.
+
+use std::sync::Arc;
+
+use crate::actor::ActorKind;
+use crate::event::Event;
+use crate::finding::Evidence;
+use crate::json::{self, Value};
+use crate::ledger::{Class, KeyRef, Ledger};
+use crate::policy_change::analysis::Kind;
+use crate::policy_change::calls::{self, Call, DocumentRow, Special};
+use crate::policy_change::facts::{Change, Remembered, Version, What};
+use crate::policy_change::{network, path, shares};
+
+/// Facts of a resource.
+pub(crate) const RESOURCE: Class = Class(0);
+
+/// The id of what the log does not name.
+pub(crate) const UNNAMED: &str = "unknown";
+
+/// Longer documents are cut: what is left is said to be unreadable. Above every limit AWS has for policies.
+const MAX_KEPT: usize = 128 * 1024;
+/// Longer names are cut.
+const MAX_NAME: usize = 512;
+
+/// The members that name what a call is about, where the tables do not say.
+const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policyId,id,functionName,bucketName,topicArn,\
+                     queueUrl,repositoryName,domainName,clusterArn,clusterName,vaultName,apiId,restApiId,policyStoreId";
+
+/// Records everything the event did.
+pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+    match calls::of(event.action) {
+        Some(call) if is_noise(event, call) => {}
+        Some(call) => listed(event, call, ledger),
+        None => unlisted(event, ledger),
+    }
+}
+
+/// Claimed for the rare one among many: told apart without opening anything.
+fn is_noise(event: &Event<'_>, call: &Call) -> bool {
+    let request = event.parts.request.text().as_bytes();
+    match (call.special, &*event.action.name) {
+        // Objects are written all day; few calls say who may read them.
+        (Some(Special::Acl), "PutObject" | "CopyObject") => {
+            !["-acl\"", "-Acl\"", "x-amz-grant", "X-Amz-Grant"]
+                .iter()
+                .any(|sign| memchr::memmem::find(request, sign.as_bytes()).is_some())
+        }
+        // Services take grants on keys for every volume and table.
+        (_, "CreateGrant") => event.actor.kind.is_aws() || !event.session.invoked_by.is_empty(),
+        _ => false,
+    }
+}
+
+fn listed(event: &Event<'_>, call: &Call, ledger: &mut Ledger<Remembered>) {
+    let mut recorder = Recorder { event, ledger };
+    if is_omitted(event) {
+        return recorder.change(subject_of(event, call), |_| What::Omitted);
+    }
+    let request = event.parts.request();
+    let carries = !call.documents.is_empty() || !call.grants.is_empty() || call.special.is_some();
+    if request.is_null() && !event.succeeded() && carries {
+        return recorder.change(subject_of(event, call), |_| What::Unseen);
+    }
+    for row in &call.documents {
+        recorder.document(row, request);
+    }
+    for row in call.grants.iter().filter(|row| path::holds(request, row.when)) {
+        for share in shares::granted(row, event) {
+            recorder.change(row.subject, |facts| share.into_what(facts));
+        }
+    }
+    if let Some(row) = call.switches.iter().find(|row| holds(event, row.when)) {
+        recorder.change(row.subject, |_| What::Switch(row.id));
+    }
+    match call.special {
+        Some(Special::Attach) => recorder.attachment(request, What::Attach),
+        Some(Special::Detach) => recorder.attachment(request, What::Detach),
+        Some(Special::SetDefaultVersion) => {
+            let version = path::text(request, "versionId").unwrap_or_default();
+            recorder.change("policy:policyArn", |_| What::Default(name(&version)));
+        }
+        Some(Special::SecurityGroup) => {
+            let openings = network::openings(request);
+            if !openings.is_empty() {
+                recorder.change("security group:groupId,groupName", |_| What::Open(openings));
+            }
+        }
+        Some(Special::Acl) => {
+            let subject = if path::text(request, "key").is_some() {
+                "object:bucketName+key"
+            } else {
+                "bucket:bucketName"
+            };
+            for share in shares::of_acl(request) {
+                recorder.change(subject, |facts| share.into_what(facts));
+            }
+        }
+        None => {}
+    }
+}
+
+/// A call nobody listed: any policy anywhere in its parameters.
+fn unlisted(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+    if memchr::memmem::find(event.parts.request.text().as_bytes(), b"Statement").is_none() {
+        return;
+    }
+    let mut recorder = Recorder { event, ledger };
+    for document in find_policies(event.parts.request()) {
+        recorder.change(USUAL, |facts| What::Set(guess(document), facts.keep(text_of(document))));
+    }
+}
+
+/// Strings and objects with a `Statement`, wherever they stand, the first few.
+fn find_policies(value: &Value) -> Vec<&Value> {
+    const MAX: usize = 4;
+    let mut found = Vec::new();
+    let mut queue = vec![value];
+    while let Some(value) = queue.pop() {
+        match value {
+            Value::Object(members) if path::member(value, "Statement").is_some() => found.push(value),
+            Value::Object(members) => queue.extend(members.values()),
+            Value::Array(items) => queue.extend(items),
+            Value::String(text) if text.contains("Statement") && text.contains("Effect") => found.push(value),
+            _ => {}
+        }
+        if found.len() >= MAX {
+            break;
+        }
+    }
+    found
+}
+
+fn guess(document: &Value) -> Kind {
+    crate::policy_change::document::Document::parse(&text_of(document))
+        .map_or(Kind::Resource, |document| Kind::guess(&document))
+}
+
+/// The text a document is kept as: members in one order and without spaces where it is JSON, so that equal documents are
+/// equal texts.
+pub(crate) fn text_of(document: &Value) -> String {
+    let mut text = match document {
+        Value::String(text) => canonical(text),
+        other => other.to_string(),
+    };
+    cut(&mut text, MAX_KEPT);
+    text
+}
+
+pub(crate) fn canonical(text: &str) -> String {
+    let decoded = decode(text);
+    match json::parse(&decoded) {
+        // Some clients quote twice.
+        Ok(Value::String(inner)) => json::parse(&inner).map_or(inner, |value| value.to_string()),
+        Ok(value) => value.to_string(),
+        Err(_) => decoded.into_owned(),
+    }
+}
+
+/// Percent-encoding taken off, where a text begins with it.
+fn decode(text: &str) -> std::borrow::Cow<'_, str> {
+    let encoded = text
+        .trim_ascii_start()
+        .get(..3)
+        .is_some_and(|head| head.eq_ignore_ascii_case("%7b") || head == "%5B");
+    if encoded { percent_decoded(text).into() } else { text.into() }
+}
+
+/// `%41` → `A`; what is no such triple stays.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn cut(text: &mut String, max: usize) {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+/// A name from a log, cut to a sane length.
+pub(crate) fn name(text: &str) -> Arc<str> {
+    match text.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => text[..end].into(),
+        None => text.into(),
+    }
+}
+
+/// CloudTrail leaves out parameters that would make the record too long, and says so in their place.
+fn is_omitted(event: &Event<'_>) -> bool {
+    let text = event.parts.request.text();
+    text.len() < 512 && (text.contains("requestParameters too large") || text.contains("\"omitted\":true"))
+        || event.parts.additional.text().contains("requestParameters too large")
+}
+
+fn subject_of(event: &Event<'_>, call: &Call) -> &'static str {
+    match call.special {
+        Some(Special::Attach | Special::Detach) => return holder(&event.action.name),
+        Some(Special::SetDefaultVersion) => return "policy:policyArn",
+        Some(Special::SecurityGroup) => return "security group:groupId,groupName",
+        Some(Special::Acl) => return "bucket:bucketName",
+        None => {}
+    }
+    let named = call
+        .documents
+        .iter()
+        .map(|row| row.subject)
+        .chain(call.grants.iter().map(|row| row.subject))
+        .chain(call.switches.iter().map(|row| row.subject))
+        .find(|subject| !subject.is_empty());
+    named.unwrap_or(USUAL)
+}
+
+/// What a managed policy is attached to or detached from, by the call.
+fn holder(name: &str) -> &'static str {
+    match name {
+        "AttachUserPolicy" | "DetachUserPolicy" => "user:userName",
+        "AttachRolePolicy" | "DetachRolePolicy" => "role:roleName",
+        "AttachGroupPolicy" | "DetachGroupPolicy" => "group:groupName",
+        _ => "permission set:permissionSetArn",
+    }
+}
+
+/// Whether the condition of a switch holds: whose user it is about, or the parameters.
+fn holds(event: &Event<'_>, when: &str) -> bool {
+    let user = || path::text(event.parts.request(), "userName");
+    let own = || user().is_none_or(|user| event.actor.kind == ActorKind::User && *user == *event.actor.name);
+    match when {
+        "@root" => event.actor.kind == ActorKind::Root && user().is_none(),
+        "@self" => own(),
+        "@other" => !own(),
+        when => path::holds(event.parts.request(), when),
+    }
+}
+
+struct Recorder<'r, 'e> {
+    event: &'r Event<'e>,
+    ledger: &'r mut Ledger<Remembered>,
+}
+
+impl Recorder<'_, '_> {
+    fn document(&mut self, row: &DocumentRow, request: &Value) {
+        if !path::holds(request, row.when) {
+            return;
+        }
+        let Some(kind) = row.kind else {
+            return self.change(row.subject, |_| What::Gone);
+        };
+        // A session policy narrows one session: nothing to remember.
+        if kind == Kind::Scope {
+            return;
+        }
+        let is_version = &*self.event.action.name == "CreatePolicyVersion";
+        for document in path::values(request, row.path) {
+            // `policy: ""` is how S3 names the sub-resource.
+            if matches!(document, Value::String(text) if text.trim_ascii().is_empty())
+                || document.as_array().is_some_and(|a| a.iter().all(|v| v == ""))
+            {
+                continue;
+            }
+            let kind = if kind == Kind::Resource && matches!(row.path, "statements") { return } else { kind };
+            let version = is_version.then(|| Version {
+                id: name(
+                    &path::text(self.event.parts.response(), "policyVersion.versionId").unwrap_or_default(),
+                ),
+                default: path::text(request, "setAsDefault").is_some_and(|flag| flag == "true"),
+            });
+            self.change(row.subject, |facts| {
+                let digest = facts.keep(text_of(document));
+                match version {
+                    Some(version) => What::Version(kind, digest, version),
+                    None => What::Set(kind, digest),
+                }
+            });
+        }
+    }
+
+    fn attachment(&mut self, request: &Value, what: impl FnOnce(Arc<str>) -> What) {
+        let arn = path::text(request, "policyArn,managedPolicyArn").unwrap_or_default();
+        let facet = format!("attached/{arn}");
+        self.change_of(holder(&self.event.action.name), &facet, |_| what(name(&arn)));
+    }
+
+    fn change(&mut self, subject: &str, what: impl FnOnce(&mut Remembered) -> What) {
+        self.change_of(subject, "", what);
+    }
+
+    fn change_of(&mut self, subject: &str, facet: &str, what: impl FnOnce(&mut Remembered) -> What) {
+        let event = self.event;
+        let (thing, id) = subject_in(event, subject);
+        let entity = entity(event, thing, &id, facet);
+        let key = KeyRef { class: RESOURCE, account: event.account, entity: &entity };
+        let (facts, strings) = self.ledger.grow(key);
+        let what = what(facts);
+        let change = Change {
+            what,
+            thing: strings.share(thing),
+            id: name(&id),
+            action: event.action.id.0,
+            actor: Arc::clone(&event.actor.id),
+            actor_kind: event.actor.kind,
+            region: strings.share(event.region),
+            evidence: Evidence { error_code: failure(event), ..Evidence::of(event, strings) },
+        };
+        facts.insert(event.time, event.call, change);
+    }
+}
+
+/// The error code, or the message where there is no code.
+fn failure(event: &Event<'_>) -> Option<Arc<str>> {
+    if !event.error_code.is_empty() {
+        Some(event.error_code.into())
+    } else if !event.error_message.is_empty() {
+        Some("Failure".into())
+    } else {
+        None
+    }
+}
+
+/// What the call is about: the sort of thing, and its ARN or name.
+fn subject_in<'s>(event: &Event<'_>, subject: &'s str) -> (&'s str, String) {
+    let (thing, members) =
+        if subject.is_empty() { USUAL } else { subject }.split_once(':').unwrap_or((subject, ""));
+    let id = members.split(',').find_map(|member| {
+        if member == "@account" {
+            return Some(event.account.to_owned());
+        }
+        let parts: Option<Vec<String>> = member
+            .split('+')
+            .map(|part| match part.strip_prefix('~') {
+                Some(path) => path::text(event.parts.response(), path),
+                None => path::text(event.parts.request(), part),
+            })
+            .collect();
+        parts.map(|parts| parts.join("/"))
+    });
+    let id = id.map(|id| if id.contains("%3A") { percent_decoded(&id) } else { id });
+    (thing, id.unwrap_or_else(|| UNNAMED.to_owned()))
+}
+
+/// The key's entity: service, region where names are of a region, what, which, and the facet of it.
+fn entity(event: &Event<'_>, thing: &str, id: &str, facet: &str) -> String {
+    const EVERYWHERE: [&str; 6] = ["iam", "s3", "organizations", "cloudfront", "route53", "sso"];
+    let service = &*event.action.service;
+    let region = if EVERYWHERE.contains(&service) { "" } else { event.region };
+    let id = name(short(thing, id));
+    let trust =
+        if matches!(&*event.action.name, "CreateRole" | "UpdateAssumeRolePolicy") { "trust" } else { facet };
+    format!("{service}/{region}/{thing}/{id}/{trust}")
+}
+
+/// A function by name, whether the call gave its ARN or its name, as calls do both.
+fn short<'i>(thing: &str, id: &'i str) -> &'i str {
+    match thing {
+        "function" => {
+            id.split_once(":function:").map_or(id, |(_, rest)| rest.split(':').next().unwrap_or(rest))
+        }
+        "secret" | "key" | "queue" | "topic" => id.rsplit(['/', ':']).next().unwrap_or(id),
+        _ => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_kept_in_one_form() {
+        let plain = r#"{ "Version":"2012-10-17", "Statement":[] }"#;
+        let expected = r#"{"Statement":[],"Version":"2012-10-17"}"#;
+        let encoded = "%7B%22Statement%22%3A%5B%5D%2C%22Version%22%3A%222012-10-17%22%7D";
+        for text in [plain, encoded, &serde_json::to_string(plain).unwrap()] {
+            assert_eq!(text_of(&Value::String(text.to_owned())), expected, "{text}");
+        }
+        assert_eq!(text_of(&json::parse(plain).unwrap()), expected);
+        assert_eq!(text_of(&Value::String("{broken %".to_owned())), "{broken %");
+        assert_eq!(percent_decoded("%41%zz%"), "A%zz%");
+        assert_eq!(text_of(&Value::String("é".repeat(MAX_KEPT))).len(), MAX_KEPT);
+    }
+}

@@ -1,0 +1,261 @@
+//! What is remembered of a resource: its changes in order, and the documents they set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::actor::ActorKind;
+use crate::environment::Organization;
+use crate::event::CallId;
+use crate::finding::{Evidence, Severity};
+use crate::lattice::Join;
+use crate::policy_change::analysis::{self, Kind, Setting};
+use crate::policy_change::document::Document;
+use crate::time::EventTime;
+
+/// More changes of one resource in one hour are not all kept: the gravest are, and of equally grave ones the first. So
+/// who floods a resource with changes can't hide one among them.
+pub(crate) const MAX_AN_HOUR: usize = 48;
+
+/// A document, by the first half of the SHA-256 of its text: a re-apply costs no second copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Digest([u8; 16]);
+
+impl Digest {
+    fn of(text: &str) -> Self {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+        Self(digest)
+    }
+}
+
+/// What a call did to the resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum What {
+    /// Set its document.
+    Set(Kind, Digest),
+    /// Wrote a version of its document; the flag of [`Version`] tells whether it counts.
+    Version(Kind, Digest, Version),
+    /// Made a version count.
+    Default(Arc<str>),
+    /// Deleted its document.
+    Gone,
+    /// Granted access beside what there was: a document of its own.
+    Grant(Digest),
+    /// Took back what such a document grants.
+    Revoke(Digest),
+    /// Took back the statement with an id; all grants, where there is none.
+    RevokeStatement(Option<Arc<str>>),
+    /// Attached a managed policy.
+    Attach(Arc<str>),
+    /// Detached one.
+    Detach(Arc<str>),
+    /// Did what a row of the switches says: its id.
+    Switch(u64),
+    /// Opened ports to the internet.
+    Open(Vec<Opening>),
+    /// Nobody knows: the parameters were too large for the log.
+    Omitted,
+    /// Nobody knows: the log of the failed call holds no parameters.
+    Unseen,
+}
+
+/// A version of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Version {
+    /// `v2`; empty when the log does not say.
+    pub(crate) id: Arc<str>,
+    /// Whether it counts from now on.
+    pub(crate) default: bool,
+}
+
+/// Ports opened to the internet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
+    pub(crate) protocol: Arc<str>,
+    /// First port; -1 for all.
+    pub(crate) from: i64,
+    /// Last port; -1 for all.
+    pub(crate) to: i64,
+}
+
+/// One change, and who made it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Change {
+    /// What was done.
+    pub(crate) what: What,
+    /// The sort of thing changed.
+    pub(crate) thing: Arc<str>,
+    /// Its ARN or name, as the call has it.
+    pub(crate) id: Arc<str>,
+    /// The call, as `service:name`, hashed.
+    pub(crate) action: u64,
+    /// The actor's id, `Actor::id`.
+    pub(crate) actor: Arc<str>,
+    /// The actor's sort.
+    pub(crate) actor_kind: ActorKind,
+    /// The region.
+    pub(crate) region: Arc<str>,
+    /// The record.
+    pub(crate) evidence: Evidence,
+}
+
+impl Change {
+    /// Whether the call went through.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.evidence.error_code.is_none()
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        match self.what {
+            What::Set(_, digest)
+            | What::Version(_, digest, _)
+            | What::Grant(digest)
+            | What::Revoke(digest) => Some(digest),
+            _ => None,
+        }
+    }
+}
+
+type Moment = (EventTime, u64);
+
+/// The facts of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    changes: BTreeMap<Moment, Change>,
+    /// Exactly the documents that changes refer to.
+    documents: BTreeMap<Digest, Arc<str>>,
+}
+
+impl Remembered {
+    /// Keeps a document's text, and says how changes refer to it.
+    pub(crate) fn keep(&mut self, text: String) -> Digest {
+        let digest = Digest::of(&text);
+        self.documents.entry(digest).or_insert_with(|| text.into());
+        digest
+    }
+
+    /// Adds a change. Of two for one moment and call the smaller stays, whichever came first.
+    pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: Change) {
+        self.add((time, call.0), change);
+        self.bound(time.hour());
+        self.tidy();
+    }
+
+    /// The changes in order, each with its time.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (EventTime, &Change)> {
+        self.changes.iter().map(|((time, _), change)| (*time, change))
+    }
+
+    /// The text of a document.
+    pub(crate) fn text(&self, digest: Digest) -> Option<&str> {
+        self.documents.get(&digest).map(|text| &**text)
+    }
+
+    /// A document, read.
+    pub(crate) fn document(&self, digest: Digest) -> Option<Document> {
+        Document::parse(self.text(digest)?).ok()
+    }
+
+    fn add(&mut self, moment: Moment, change: Change) {
+        match self.changes.get_mut(&moment) {
+            Some(known) if *known <= change => {}
+            Some(known) => *known = change,
+            None => {
+                self.changes.insert(moment, change);
+            }
+        }
+    }
+
+    /// Keeps the gravest changes of an hour.
+    fn bound(&mut self, hour: i64) {
+        let range = (EventTime::of_hour(hour), 0)..(EventTime::of_hour(hour + 1), 0);
+        let over = self.changes.range(range.clone()).count().saturating_sub(MAX_AN_HOUR);
+        if over == 0 {
+            return;
+        }
+        let mut ranked: Vec<_> =
+            self.changes.range(range).map(|(moment, change)| (self.graveness(change), *moment)).collect();
+        ranked.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        for (_, moment) in ranked.into_iter().take(over) {
+            self.changes.remove(&moment);
+        }
+    }
+
+    /// How grave a change is by itself: a function of the change alone, whatever else is known.
+    fn graveness(&self, change: &Change) -> Severity {
+        let judged = |kind, digest| {
+            let organization = Organization::default();
+            match self.document(digest) {
+                Some(document) => {
+                    let setting = Setting { kind, account: "", organization: &organization };
+                    analysis::judge(&document, &setting)
+                        .first()
+                        .map_or(Severity::Informational, |v| v.severity)
+                }
+                None => Severity::Medium,
+            }
+        };
+        match &change.what {
+            What::Set(kind, digest) | What::Version(kind, digest, _) => judged(*kind, *digest),
+            What::Grant(digest) => judged(Kind::Resource, *digest),
+            What::Omitted | What::Attach(_) | What::Default(_) | What::Gone => Severity::High,
+            What::Switch(_) | What::Open(_) | What::Detach(_) => Severity::Medium,
+            What::Revoke(_) | What::RevokeStatement(_) | What::Unseen => Severity::Informational,
+        }
+    }
+
+    /// Drops documents no change refers to.
+    fn tidy(&mut self) {
+        if self.documents.is_empty() {
+            return;
+        }
+        let mut referred: Vec<Digest> = self.changes.values().filter_map(Change::digest).collect();
+        referred.sort_unstable();
+        self.documents.retain(|digest, _| referred.binary_search(digest).is_ok());
+    }
+}
+
+impl Join for Remembered {
+    fn join(&mut self, other: &Self) {
+        for (digest, text) in &other.documents {
+            self.documents.entry(*digest).or_insert_with(|| Arc::clone(text));
+        }
+        let mut hours: Vec<i64> = Vec::new();
+        for (moment, change) in &other.changes {
+            self.add(*moment, change.clone());
+            if hours.last() != Some(&moment.0.hour()) {
+                hours.push(moment.0.hour());
+            }
+        }
+        hours.into_iter().for_each(|hour| self.bound(hour));
+        self.tidy();
+    }
+}
+
+impl crate::ledger::Facts for Remembered {
+    fn close(&mut self, _: i64) {}
+
+    /// What came before the horizon stays as far as it decides the state at the horizon: the newest of each thing done
+    /// since the document was last set, and the versions.
+    fn forget(&mut self, horizon: EventTime) {
+        let kept = self.changes.split_off(&(horizon, 0));
+        let old = std::mem::replace(&mut self.changes, kept);
+        let mut done: Vec<What> = Vec::new();
+        let mut whole = false;
+        for (moment, change) in old.into_iter().rev().filter(|(_, change)| change.succeeded()) {
+            let is_version = matches!(change.what, What::Version(..));
+            if (whole && !is_version) || done.contains(&change.what) {
+                continue;
+            }
+            whole |= matches!(change.what, What::Set(..) | What::Gone);
+            done.push(change.what.clone());
+            self.changes.insert(moment, change);
+        }
+        self.tidy();
+    }
+}

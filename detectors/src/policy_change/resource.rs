@@ -1,0 +1,217 @@
+//! Verdicts on policies that say who may come: of resources, and trust policies of roles.
+
+use crate::finding::Severity;
+use crate::policy_change::analysis::{Kind, Setting};
+use crate::policy_change::condition::{Condition, Quantifier, Test, clip};
+use crate::policy_change::difference::quote;
+use crate::policy_change::document::{Document, Effect, Elements, Statement};
+use crate::policy_change::reach::{Party, Standing, parties, standing};
+use crate::policy_change::verdict::{Code, Verdict};
+use crate::policy_change::wildcard::{Case, is_anything, matches};
+
+/// Verdicts on every `Allow` statement.
+pub(crate) fn judge(document: &Document, setting: &Setting<'_>, out: &mut Vec<Verdict>) {
+    for (index, statement) in document.statements.iter().enumerate() {
+        if statement.effect != Effect::Allow {
+            continue;
+        }
+        if statement.principals == Elements::Absent {
+            let text = format!("names no principal, so nobody can say whom it lets in: {}", quote(statement));
+            out.push(Verdict::new(Code::Undecided, text, vec![index]));
+            continue;
+        }
+        for party in parties(document, statement) {
+            out.extend(verdict(&party, index, statement, setting));
+        }
+    }
+}
+
+fn verdict(party: &Party, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
+    let trust = setting.kind == Kind::Trust;
+    let (code, said) = match party {
+        Party::Anyone if trust => (Code::PublicTrust, "anyone may assume the role".to_owned()),
+        Party::Anyone => (publicity(statement), "anyone may come".to_owned()),
+        Party::Fenced(what) => (Code::PublicFenced, format!("anyone may come whom {what} lets through")),
+        Party::Account(account) => return of_account(account, index, statement, setting),
+        Party::Organization(id) if *id == setting.organization.id => {
+            (Code::KnownAccount, format!("all of the organization {id} may come"))
+        }
+        Party::Organization(id) => {
+            (Code::OtherOrganization, format!("all of the organization {id} may come"))
+        }
+        Party::Service(service) => return of_service(service, index, statement, setting),
+        Party::Federated(provider) => return of_provider(provider, index, statement),
+        Party::Opaque(id) => (
+            Code::Undecided,
+            format!("the id {} does not tell whose it is, or belongs to nobody any more", clip(id)),
+        ),
+    };
+    let mut verdict = Verdict::new(code, format!("{said}: {}", quote(statement)), vec![index]);
+    match code {
+        Code::Undecided => verdict.severity = Severity::Informational,
+        // It may be the own one: nobody said.
+        Code::OtherOrganization if setting.organization.id.is_empty() => verdict.severity = Severity::Low,
+        _ => {}
+    }
+    Some(verdict)
+}
+
+fn of_account(account: &str, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
+    let trust = setting.kind == Kind::Trust;
+    let external_id = statement.conditions.iter().any(demands_external_id);
+    let (code, who) = match standing(account, setting.account, setting.organization) {
+        Standing::Own => return None,
+        Standing::Known => (Code::KnownAccount, "known".to_owned()),
+        Standing::Vendor(name) if trust && !external_id => {
+            (Code::VendorWithoutExternalId, format!("of {name}"))
+        }
+        Standing::Vendor(name) => (Code::Vendor, format!("of {name}")),
+        Standing::Delivery(name) if delivers_only(statement) => {
+            (Code::ServiceDelivery, format!("AWS: {name}"))
+        }
+        Standing::Delivery(_) | Standing::Unknown if trust => (Code::OtherAccountTrust, "unknown".to_owned()),
+        Standing::Delivery(_) | Standing::Unknown => (Code::OtherAccount, "unknown".to_owned()),
+    };
+    let missing =
+        if trust && !external_id && code != Code::KnownAccount { ", no sts:ExternalId demanded" } else { "" };
+    Some(Verdict::new(
+        code,
+        format!("account {account} ({who}) is let in{missing}: {}", quote(statement)),
+        vec![index],
+    ))
+}
+
+fn demands_external_id(condition: &Condition) -> bool {
+    condition.key == "sts:externalid"
+        && !condition.negated
+        && !condition.if_exists
+        && !condition.values.is_empty()
+        && !condition.values.iter().any(|v| is_anything(v))
+}
+
+/// A service that acts for anyone. Roles are safe: to give a service a role, the caller needs `iam:PassRole` on it.
+fn of_service(service: &str, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
+    if setting.kind == Kind::Trust || statement.conditions.iter().any(Condition::names_source) {
+        return None;
+    }
+    let code = if delivers_only(statement) { Code::ServiceDelivery } else { Code::ConfusedDeputy };
+    let said = format!("{} may come whoever it acts for", clip(service));
+    Some(Verdict::new(code, format!("{said}: {}", quote(statement)), vec![index]))
+}
+
+/// Log delivery: the service writes, and reads no more than the ACL or location it needs to.
+fn delivers_only(statement: &Statement) -> bool {
+    const DELIVERY: [&str; 10] = [
+        "s3:putobject",
+        "s3:getbucketacl",
+        "s3:getbucketlocation",
+        "s3:listbucket",
+        "s3:putobjectacl",
+        "logs:createlogstream",
+        "logs:putlogevents",
+        "kms:generatedatakey*",
+        "kms:encrypt",
+        "kms:describekey",
+    ];
+    match &statement.actions {
+        Elements::Only(actions) => {
+            actions.iter().all(|a| DELIVERY.contains(&a.to_ascii_lowercase().as_str()))
+        }
+        _ => false,
+    }
+}
+
+fn of_provider(provider: &str, index: usize, statement: &Statement) -> Option<Verdict> {
+    let saml = provider.contains(":saml-provider/");
+    let (code, said) = if saml {
+        let audience = statement.conditions.iter().any(|c| c.key == "saml:aud" && positive(c));
+        let code = if audience { Code::Federated } else { Code::Saml };
+        (
+            code,
+            if audience {
+                "its assertions are trusted"
+            } else {
+                "its assertions are trusted without SAML:aud"
+            },
+        )
+    } else if names_subject(provider, &statement.conditions) {
+        (Code::Federated, "its tokens are trusted for named subjects")
+    } else {
+        (Code::WebIdentity, "its tokens are trusted without a condition that names the subject")
+    };
+    Some(Verdict::new(code, format!("{}: {said}: {}", clip(provider), quote(statement)), vec![index]))
+}
+
+fn positive(condition: &Condition) -> bool {
+    !condition.negated
+        && !condition.if_exists
+        && condition.quantifier != Quantifier::All
+        && matches!(condition.test, Test::Text | Test::Pattern)
+        && !condition.values.is_empty()
+        && !condition.values.iter().any(|v| is_anything(v))
+}
+
+/// Whether a condition pins down whose tokens count: the subject, or for Cognito's pools the pool, or for social logins the
+/// application.
+fn names_subject(provider: &str, conditions: &[Condition]) -> bool {
+    let by_audience =
+        ["cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"];
+    conditions.iter().filter(|c| positive(c)).any(|c| {
+        let key = c.key.rsplit(':').next().unwrap_or("");
+        match key {
+            // `repo:*` and the like name a sort of subject, not one.
+            "sub" => c.values.iter().all(|v| names_more_than_a_sort(v)),
+            "aud" | "app_id" => by_audience.contains(&provider),
+            // Claims that say who just as well.
+            "oaud"
+            | "repository"
+            | "repository_id"
+            | "repository_owner_id"
+            | "email"
+            | "job_workflow_ref" => true,
+            _ => false,
+        }
+    })
+}
+
+fn names_more_than_a_sort(subject: &str) -> bool {
+    let fixed = subject.split(['*', '?']).next().unwrap_or("");
+    fixed == subject || fixed.rsplit(':').next().is_some_and(|rest| !rest.is_empty())
+}
+
+/// How bad it is that anyone may.
+fn publicity(statement: &Statement) -> Code {
+    let Elements::Only(actions) = &statement.actions else { return Code::PublicControl };
+    if actions.iter().all(|a| matches("execute-api:Invoke", a, Case::Ignored)) {
+        return Code::PublicApi;
+    }
+    if actions.iter().any(|a| is_control(a)) { Code::PublicControl } else { Code::Public }
+}
+
+/// Writes, manages, or is a wildcard over a service.
+fn is_control(action: &str) -> bool {
+    const VERBS: [&str; 15] = [
+        "*",
+        "put",
+        "delete",
+        "create",
+        "update",
+        "modify",
+        "set",
+        "add",
+        "remove",
+        "attach",
+        "write",
+        "tag",
+        "post",
+        "replicate",
+        "manage",
+    ];
+    // Made from what is shared, in the taker's account: no more than reading it.
+    const COPIES: [&str; 2] = ["ec2:createvolume", "ec2:createvpcendpoint"];
+    if COPIES.contains(&action.to_ascii_lowercase().as_str()) {
+        return false;
+    }
+    let name = action.split_once(':').map_or(action, |(_, name)| name).to_ascii_lowercase();
+    VERBS.iter().any(|verb| name.starts_with(verb))
+}
