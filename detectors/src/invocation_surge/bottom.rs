@@ -1,7 +1,7 @@
 //! The `K` things with the smallest hashes: an unbiased sample of all that were seen, whatever the order or the copies.
 //!
-//! From the largest hash kept the number of all can be told: exactly up to `K`, beyond with a standard error of
-//! about 1/√(K−2).
+//! From the largest hash kept the number of all can be told: exactly below `K`, from there on with a standard error
+//! of about 1/√(K−2).
 //! K. Beyer et al., "On synopses for distinct-value estimation under multiset operations", 2007.
 
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ impl<const K: usize, T: Ord> Bottom<K, T> {
         }
     }
 
-    /// How many different hashes were seen, exactly up to `K` or estimated.
+    /// How many different hashes were seen, exactly below `K` or estimated.
     pub fn count(&self) -> u64 {
         match self.kept.last() {
             Some((largest, _)) if self.kept.len() == K => {
@@ -120,7 +120,7 @@ mod tests {
         let mut bottom = Bottom::<64>::default();
         for n in 0..20_000u64 {
             bottom.insert_with(stable_hash(&n.to_le_bytes()), || ());
-            if n < 64 {
+            if n < 63 {
                 assert_eq!(bottom.count(), n + 1);
             }
         }

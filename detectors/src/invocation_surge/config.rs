@@ -29,7 +29,7 @@ pub struct Config {
     pub throttled: u64,
     /// Fewer than this in 5 minutes are no surge, by family. Families left out keep their default.
     pub floors: BTreeMap<Family, u64>,
-    /// Estimated prices, US dollars: of one call of a family, or of one machine-hour for `compute`. A name instead of a
+    /// Estimated prices, US dollars: of one call of a family, or of one virtual processor for an hour for `compute`. A name instead of a
     /// family (the start of a model id, an instance type, an ARN) prices what it names; the longest that fits wins.
     pub prices: BTreeMap<String, f64>,
 }
@@ -66,14 +66,15 @@ const PRICES: &[(&str, f64)] = &[
     ("secrets", 0.000_005),
     ("parameters", 0.0),
     ("decrypts", 0.000_003),
-    ("compute", 0.1), // a machine of two cores, an hour
-    ("p3.", 12.0),
-    ("p4", 30.0),
-    ("p5", 60.0),
-    ("g4dn.", 1.5),
-    ("g5.", 3.0),
-    ("ml.p", 30.0),
-    ("ml.g", 3.0),
+    ("compute", 0.05), // a virtual processor, an hour
+    ("g4dn.", 0.13),
+    ("g5.", 0.25),
+    ("g6.", 0.2),
+    ("inf2.", 0.19),
+    ("p3.", 0.38),
+    ("p4", 0.34),
+    ("p5", 0.3),
+    ("trn1", 0.17),
     ("jobs", 0.01),
 ];
 
@@ -165,7 +166,7 @@ mod tests {
         let config: Config = toml::from_str("floors = { secrets = 9 }").unwrap();
         assert_eq!(
             (config.floor(Family::Secrets, Subject::Actor), config.floor(Family::Compute, Subject::Target)),
-            (9, 10)
+            (9, 64)
         );
         let config: Config =
             toml::from_str("[prices]\nmodel = 0.01\n\"anthropic.\" = 0.02\n\"anthropic.claude-opus\" = 0.1")

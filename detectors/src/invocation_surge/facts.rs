@@ -13,7 +13,7 @@ use crate::window::{Bucket, Windows};
 
 /// How many calls of a minute or window are kept to tell who drives it.
 pub(super) const CALLS: usize = 32;
-/// Up to this many different names are told apart exactly.
+/// Fewer different names than this are counted exactly.
 pub(super) const NAMES: usize = 64;
 /// How many events of a window are kept as evidence.
 pub(super) const EVIDENCE: usize = 5;
@@ -84,7 +84,7 @@ impl Join for Since {
 /// One minute of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Minute {
-    /// What the family counts: calls, different names, machines.
+    /// What the family counts: calls, different names, processors.
     pub(super) counted: Distinct,
     /// The rest, as it is summed up over a window.
     pub(super) shape: Shape,

@@ -43,7 +43,7 @@ pub enum Family {
     Parameters,
     /// KMS decryptions asked for directly.
     Decrypts,
-    /// Machines started.
+    /// Virtual processors of machines started.
     Compute,
     /// Tasks, jobs, builds and queries started.
     Jobs,
@@ -151,7 +151,7 @@ impl Family {
                 traits!("parameters", "different parameters", "parameter", &[Actor], 30, least 5)
             }
             Self::Decrypts => traits!("decrypts", "decryptions", "key", &[Actor], 200, least 50),
-            Self::Compute => traits!("compute", "machines", "api", &[Target], 10, least 3),
+            Self::Compute => traits!("compute", "vCPUs", "api", &[Target], 64, least 8),
             Self::Jobs => traits!("jobs", "jobs", "api", &[Target], 60, least 10),
             Self::Api => traits!("api", "calls", "api", &[Target], 200, least 50),
         }
@@ -174,9 +174,9 @@ impl Family {
         matches!(self, Self::Secrets | Self::Parameters)
     }
 
-    /// Read by an application's every request, so that a number says little before the usual one is known.
+    /// Cheap and called by an application's every request, so that a number says little before the usual one is known.
     pub(super) fn is_volume(self) -> bool {
-        !matches!(self, Self::Secrets | Self::Parameters | Self::Compute)
+        !matches!(self, Self::Secrets | Self::Parameters | Self::Compute | Self::Model | Self::Agent)
     }
 
     /// Whether growth over days is watched.

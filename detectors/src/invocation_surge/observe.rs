@@ -18,8 +18,8 @@ use crate::ledger::{Class, KeyRef, Ledger};
 pub(super) const ACCOUNT: Class = Class(255);
 /// Parameters AWS publishes for everybody: reading them tells nothing.
 const PUBLIC_PARAMETERS: &str = "/aws/service/";
-/// No request starts more machines than this in one account; larger numbers are nonsense.
-const MOST_MACHINES: u64 = 1_000;
+/// One request counts for no more processors than this: it is far above every threshold.
+const MOST_PROCESSORS: u64 = 2_048;
 /// Of one request no more names than this are told apart.
 const MOST_NAMES: usize = 64;
 
@@ -149,10 +149,11 @@ impl Counted<'_> {
             }
         }
         if self.family == Family::Compute {
-            for machine in 1..machines(event) {
+            let machine = self.names.first().map_or("", |name| &**name);
+            for processor in 1..processors(event, machine) {
                 minute
                     .counted
-                    .insert_hash(stable_hash(&[event.call.0, machine].map(u64::to_le_bytes).concat()));
+                    .insert_hash(stable_hash(&[event.call.0, processor].map(u64::to_le_bytes).concat()));
             }
         }
         shape.calls.insert_with(event.call.0, || {
@@ -277,8 +278,8 @@ fn secret(id: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(name.to_owned())
 }
 
-/// How many machines a request started: as the response lists them, else as many as were asked for.
-fn machines(event: &Event<'_>) -> u64 {
+/// How many virtual processors a request started: of as many machines as the response lists, else as were asked for.
+fn processors(event: &Event<'_>, machine: &str) -> u64 {
     let (request, response) = (event.parts.request(), event.parts.response());
     let listed = json::at(response, &["instancesSet", "items"])
         .and_then(Value::as_array)
@@ -290,5 +291,19 @@ fn machines(event: &Event<'_>) -> u64 {
         };
         items.iter().filter_map(most).reduce(u64::saturating_add).or_else(|| most(request))
     };
-    listed.or_else(asked).unwrap_or(1).clamp(1, MOST_MACHINES)
+    let machines = listed.or_else(asked).unwrap_or(1);
+    machines.saturating_mul(processors_of(machine)).clamp(1, MOST_PROCESSORS)
+}
+
+/// The virtual processors of an instance type, by its size: `xlarge` has four in nearly all families, `8xlarge` eight
+/// times as many. What names no size counts as a small machine.
+fn processors_of(machine: &str) -> u64 {
+    match machine.rsplit('.').next().unwrap_or_default() {
+        "xlarge" => 4,
+        size if size.starts_with("metal") => 96,
+        size => match size.strip_suffix("xlarge").map(str::parse::<u64>) {
+            Some(Ok(times)) => times.saturating_mul(4),
+            _ => 2,
+        },
+    }
 }

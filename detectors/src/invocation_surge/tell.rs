@@ -18,6 +18,8 @@ const WINDOWS_PER_HOUR: f64 = HOUR as f64 / (60.0 * WINDOW_MINUTES as f64);
 const GRAVE: f64 = 4.0;
 /// The actors and things named at most.
 const NAMED: usize = 5;
+/// What fewer percent of the calls have in common drives nothing.
+const LEADS: usize = 20;
 
 /// The finding of a surge.
 pub(super) fn surge(judge: &Judge<'_>, surge: &Surge<'_>) -> Finding {
@@ -231,10 +233,11 @@ fn drivers(judge: &Judge<'_>, shape: &Shape) -> Option<Reason> {
     (!parts.is_empty()).then(|| Reason::new("drivers", parts.join(", ")))
 }
 
-/// The most frequent non-empty value among the sampled calls, with its share.
+/// The most frequent non-empty value among the sampled calls, with its share, if that is worth telling.
 fn leading<'s>(shape: &'s Shape, field: impl Fn(&'s Call) -> &'s str) -> Option<(&'s str, usize)> {
     let (value, count) = frequencies(shape, field).into_iter().next()?;
-    Some((value, 100 * count / shape.calls.len()))
+    let percent = 100 * count / shape.calls.len().max(1);
+    (percent >= LEADS).then_some((value, percent))
 }
 
 /// Non-empty values among the sampled calls, the most frequent first.
@@ -306,7 +309,7 @@ fn hour_of(facts: &Remembered, hour: i64) -> Option<Shape> {
     facts.calls.hours(facts.least).remove(&hour).map(|peak| peak.summary)
 }
 
-/// What the window costs, kept up for an hour; for machines, what they cost while they run.
+/// What the window costs, kept up for an hour; for machines, what their processors cost while they run.
 fn dollars_per_hour(judge: &Judge<'_>, surge: &Surge<'_>) -> Option<f64> {
     if judge.subject == Subject::Throttled || judge.family == Family::Attempts {
         return None;

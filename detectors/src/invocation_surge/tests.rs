@@ -1,5 +1,9 @@
 //! What the detector finds, and what it leaves alone.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::families::Subject;
 use super::{Config, Family, InvocationSurge, Remembered};
 use crate::action::stable_hash;
@@ -135,14 +139,24 @@ fn what_is_counted_and_what_is_not() {
     assert_eq!(counted(Call { identity: service("ecs.amazonaws.com"), ..create }, writes), 0);
     let machines = target(Family::Compute, "ec2:RunInstances");
     for (request, response, times) in [
-        (r#"{"instancesSet":{"items":[{"minCount":1,"maxCount":4}]}}"#, "null", 28),
-        (r#"{"instancesSet":{"items":[{"maxCount":9}]}}"#, r#"{"instancesSet":{"items":[{},{}]}}"#, 14),
-        (r#"{"maxCount":3}"#, "null", 21),
-        ("null", "null", 7),
-        (r#"{"maxCount":-3}"#, "null", 7),
+        (
+            r#"{"instanceType":"m7i.large","instancesSet":{"items":[{"minCount":1,"maxCount":4}]}}"#,
+            "null",
+            56,
+        ),
+        (
+            r#"{"instanceType":"c7a.48xlarge","instancesSet":{"items":[{"maxCount":9}]}}"#,
+            r#"{"instancesSet":{"items":[{}]}}"#,
+            7 * 192,
+        ),
+        (r#"{"instanceType":"t3.xlarge","maxCount":3}"#, "null", 84),
+        ("null", "null", 14),
+        (r#"{"instanceType":"x.99999999999999999999xlarge","maxCount":-3}"#, "null", 14),
     ] {
         let run = Call { request, response, ..call("ec2", "RunInstances") };
-        assert_eq!(counted(run, machines), times, "{request} {response}");
+        let counted = counted(run, machines);
+        // Beyond 512 it is an estimate.
+        assert!(counted.abs_diff(times) * 20 <= times, "{counted}: {request} {response}");
     }
 }
 
@@ -232,6 +246,8 @@ fn while_learning_everyday_volume_is_no_surge_and_a_read_out_still_is() {
     let reads = secret_reads(60, 60);
     let found = find(reads.iter().map(read), 14);
     assert_eq!((found.len(), found[0].severity), (1, Severity::Medium));
+    let model = Call { request: r#"{"modelId":"anthropic.claude"}"#, ..call("bedrock", "InvokeModel") };
+    assert_eq!(find(burst(&model, MONDAY, 200, 200), 14).len(), 1, "each call is dear");
     let few = secret_reads(20, 20);
     assert_eq!(find(few.iter().map(read), 14), []);
     assert_eq!(find(few.iter().map(read), 0).len(), 1);
@@ -365,4 +381,40 @@ fn the_cost_is_an_estimate_from_the_price_table() {
 fn defaults_are_valid_and_fields_unknown_are_refused() {
     assert!(InvocationSurge::new(Config::default()).is_ok());
     assert!(toml::from_str::<Config>("threshold = 3").is_err());
+}
+
+proptest! {
+    /// Windows, days and findings against counting every call of every window on one's fingers.
+    #[test]
+    fn equals_the_slow_way(
+        calls in prop::collection::vec((0i64..12, 0i64..900), 1..300),
+        order in any::<u64>(),
+        copies in 0usize..50,
+    ) {
+        let ids: Vec<(EventTime, String)> =
+            calls.iter().map(|(quarter, second)| (MONDAY.plus(quarter * 6 * HOUR + second - 450), format!("{quarter} {second}"))).collect();
+        let made = |(time, id): &(EventTime, String)| Call { time: *time, id: id.clone(), ..invoke() };
+        let mut shown: Vec<Call<'_>> = ids.iter().chain(ids.iter().take(copies)).map(made).collect();
+        shown.sort_by_key(|call| stable_hash(format!("{order} {}", call.id).as_bytes()));
+        let ledger = facts(shown);
+        let key = KeyRef { class: Family::Function.class(Subject::Target), account: ACCOUNT, entity: ORDERS };
+        let remembered = ledger.get(key).unwrap();
+
+        let distinct: BTreeMap<&String, i64> = ids.iter().map(|(time, id)| (id, time.minute())).collect();
+        let in_window = |start: i64| distinct.values().filter(|m| (start..start + 5).contains(*m)).count() as u64;
+        let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+        let mut totals: BTreeMap<i64, u64> = BTreeMap::new();
+        for start in distinct.values() {
+            let day = EventTime::of_minute(*start).day();
+            let busiest = days.entry(day).or_default();
+            *busiest = (*busiest).max(in_window(*start));
+            *totals.entry(day).or_default() += 1;
+        }
+        prop_assert_eq!(remembered.calls.days(), days);
+        for (day, total) in totals {
+            let counted = remembered.days[&day].counted.count();
+            let is_right = if total < 32 { counted == total } else { counted >= 32 };
+            prop_assert!(is_right, "{} counted as {}", total, counted);
+        }
+    }
 }
