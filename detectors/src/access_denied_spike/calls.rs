@@ -2,11 +2,12 @@
 
 use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
-use super::draft::{Draft, Plural};
+use super::draft::{Draft, Plural, short_name};
 use super::facts::{FLOOR, Remembered, Summary};
-use super::grave::{GraveCall, Weight};
+use super::grave::Weight;
 use super::outage::Outage;
 use super::{AccessDeniedSpike, Config};
+use crate::action::{service_of, strip_version};
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::Key;
@@ -32,8 +33,12 @@ impl AccessDeniedSpike {
             return Vec::new();
         }
         let background = Background::of(key, facts, &peaks, around);
+        let bursts = bursts(&peaks, |peak| call_bar(&self.config, peak, &background));
+        if bursts.is_empty() {
+            return Vec::new();
+        }
         let outage = Outage::of_account(&self.config, &key.account, around);
-        bursts(&peaks, |peak| call_bar(&self.config, peak, &background))
+        bursts
             .into_iter()
             .filter(|burst| !outage.explains(burst))
             .map(|burst| tell(key, facts, burst))
@@ -116,8 +121,7 @@ struct Shape {
 
 impl Shape {
     fn of(summary: &Summary, enough_actions: u64) -> Self {
-        let worst =
-            summary.grave.iter().filter_map(|(label, ())| GraveCall::of(label)).map(|g| g.weight).max();
+        let worst = summary.worst();
         let takes_stock = summary.actions() >= enough_actions
             && summary.services.0 >= STOCKTAKING_SERVICES
             && summary.reads.0 * 10 >= summary.actions() * 8;
@@ -126,20 +130,12 @@ impl Shape {
 }
 
 fn tell(key: &Key, facts: &Remembered, burst: Burst) -> Finding {
-    let name = super::draft::short_name(&key.entity);
-    let actions = burst.summary.actions();
-    let title = format!(
-        "{name}: {} refused calls in 5 minutes, {}",
-        burst.count,
-        Plural(actions.cast_signed(), "different action")
-    );
-    let mut mitre: Vec<&'static str> = burst
-        .summary
-        .grave
-        .iter()
-        .filter_map(|(label, ())| GraveCall::of(label))
-        .map(|g| g.technique)
-        .collect();
+    let actions = match (burst.summary.actions(), burst.summary.sample.iter().next()) {
+        (1, Some(call)) => format!("all {}:{}", service_of(&call.source), strip_version(&call.name)),
+        (actions, _) => Plural(actions.cast_signed(), "different action").to_string(),
+    };
+    let title = format!("{}: {} refused calls in 5 minutes, {actions}", short_name(&key.entity), burst.count);
+    let mut mitre: Vec<&'static str> = burst.summary.grave_calls().map(|(_, call)| call.technique).collect();
     if burst.bar.reasons.iter().any(|r| r.code == "enumeration") {
         mitre.extend(["T1580", "T1526"]);
     }

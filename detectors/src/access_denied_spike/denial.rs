@@ -147,3 +147,141 @@ fn failed_sign_in(event: &Event<'_>) -> Option<Sort> {
         _ => Sort::SignIn,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Identity;
+    use crate::event::Session;
+    use crate::testing::{Call, role};
+    use crate::time::EventTime;
+
+    fn sort_of(call: &Call<'_>) -> Option<Sort> {
+        call.with(|event| refusal(event).map(|(sort, _)| sort))
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        let rows = include_str!("../../data/denied_codes.tsv").lines().filter(|l| !l.starts_with('#'));
+        assert_eq!(CODES.len(), rows.count());
+    }
+
+    #[test]
+    fn codes_and_messages() {
+        use Sort::{Call as Refused, Service, SignIn};
+        let theirs = "User: arn:aws:sts::111122223333:assumed-role/other/x is not authorized to perform: kms:Decrypt on resource: k";
+        let mine = "User: arn:aws:iam::111122223333:user/kim is not authorized to perform: kms:Decrypt on resource: k";
+        let huge = "AccessDenied".repeat(100);
+        for (error_code, error_message, sort) in [
+            ("AccessDenied", "Access Denied", Some(Refused)),
+            ("Client.UnauthorizedOperation", "", Some(Refused)),
+            ("AccessDeniedException", "", Some(Refused)),
+            ("VpceAccessDenied", "", Some(Refused)),
+            ("SomethingNewAccessDeniedException", "", Some(Refused)),
+            ("permission_denied", "", Some(Refused)),
+            ("RequestUnauthorised", "", Some(Refused)),
+            ("UserNotAuthorizedFault", "", Some(Refused)),
+            ("KMSAccessDeniedException", "", Some(Service)),
+            ("NewKmsAccessDeniedFault", "", Some(Service)),
+            ("DependencyAccessDeniedException", "", Some(Service)),
+            ("InvalidClientTokenId", "", Some(SignIn)),
+            ("ValidationException", mine, Some(Refused)),
+            ("InvalidParameterValueException", theirs, Some(Service)),
+            ("AccessDenied", theirs, Some(Refused)),
+            ("InvalidAccessException", "not subscribed to AWS Security Hub", None),
+            ("InvalidAccessException", mine, Some(Refused)),
+            ("Client.OperationNotPermitted", "termination protection is on", None),
+            ("AccessToClusterDenied", "", None),
+            ("ThrottlingException", "Rate exceeded", None),
+            ("NoSuchEntityException", "The role cannot be found.", None),
+            ("TrailNotFoundException", "", None),
+            ("Client.VcpuLimitExceeded", "", None),
+            ("", "just a message", None),
+            ("", "", None),
+            (&huge, "", None),
+        ] {
+            let call = Call { error_code, error_message, ..Call::new("s3", "GetObject", EventTime(0)) };
+            assert_eq!(sort_of(&call), sort, "{error_code}: {error_message}");
+        }
+    }
+
+    #[test]
+    fn callers_of_all_sorts() {
+        let refused =
+            |service, name| Call { error_code: "AccessDenied", ..Call::new(service, name, EventTime(0)) };
+        let invoked_by = "config.amazonaws.com";
+        for (call, sort) in [
+            (refused("sts", "AssumeRole"), Some(Sort::Role)),
+            (refused("sts", "AssumeRoleWithSAML"), Some(Sort::Role)),
+            (refused("sts", "GetFederationToken"), Some(Sort::Call)),
+            (
+                Call {
+                    identity: role("arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/x"),
+                    ..refused("s3", "ListBuckets")
+                },
+                Some(Sort::Service),
+            ),
+            (
+                Call {
+                    session: Session { invoked_by, ..Session::default() },
+                    ..refused("s3", "ListBuckets")
+                },
+                Some(Sort::Service),
+            ),
+            (
+                Call {
+                    identity: Identity {
+                        kind: "AWSAccount",
+                        account: "ANONYMOUS_PRINCIPAL",
+                        ..Identity::default()
+                    },
+                    ..refused("s3", "GetObject")
+                },
+                None,
+            ),
+            (
+                Call {
+                    error_code: "NotAuthorizedException",
+                    error_message: "Incorrect username or password.",
+                    identity: Identity { kind: "Unknown", ..Identity::default() },
+                    ..refused("cognito-idp", "InitiateAuth")
+                },
+                Some(Sort::SignIn),
+            ),
+        ] {
+            assert_eq!(sort_of(&call), sort, "{call:?}");
+        }
+    }
+
+    #[test]
+    fn sign_ins_fail_without_an_error_code() {
+        use Sort::{Role, SecondFactor, SignIn};
+        let outcome = |name: &str, outcome: &str| format!(r#"{{"{name}":"{outcome}"}}"#);
+        for (name, error_message, result, additional, sort) in [
+            ("ConsoleLogin", "Failed authentication", "Failure", r#"{"MFAUsed":"No"}"#, Some(SignIn)),
+            ("ConsoleLogin", "No username found in supplied account", "Failure", "null", Some(SignIn)),
+            ("ConsoleLogin", "", "Failure", "null", Some(SignIn)),
+            ("ConsoleLogin", "Failed authentication", "Failure", r#"{"MFAUsed":"Yes"}"#, Some(SecondFactor)),
+            ("ConsoleLogin", "", "Success", r#"{"MFAUsed":"Yes"}"#, None),
+            ("CheckMfa", "", "Failure", "null", Some(SecondFactor)),
+            ("CheckMfa", "", "Success", "null", None),
+            ("SwitchRole", "", "Failure", "null", Some(Role)),
+            ("CredentialVerification", "", "Failure", r#"{"CredentialType":"PASSWORD"}"#, Some(SignIn)),
+            ("CredentialVerification", "", "Failure", r#"{"CredentialType":"TOTP"}"#, Some(SecondFactor)),
+            ("CredentialVerification", "", "Success", r#"{"CredentialType":"TOTP"}"#, None),
+            ("GetSigninToken", "", "", "null", None),
+        ] {
+            let text = outcome(name, result);
+            let (response, service_details) =
+                if name == "CredentialVerification" { ("null", &*text) } else { (&*text, "null") };
+            let call = Call {
+                error_message,
+                response,
+                service_details,
+                additional,
+                ..Call::new("signin", name, EventTime(0))
+            };
+            assert_eq!(sort_of(&call), sort, "{name} {result} {additional}");
+        }
+    }
+}

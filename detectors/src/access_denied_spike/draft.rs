@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::burst::Burst;
 use super::facts::{Remembered, Summary};
-use super::grave::GraveCall;
 use super::observe::{ACCOUNT, SOURCE_CALLS, SOURCE_SIGN_INS};
 use crate::actor::ActorKind;
 use crate::detector::Detector as _;
@@ -65,7 +64,7 @@ impl Draft<'_> {
             finding.continues = Some(known.id());
             finding.reasons.push(Reason::new("escalation", "several times what was told before"));
         }
-        finding.summary = sentence(&finding);
+        finding.summary = prose(&finding);
         finding
     }
 
@@ -129,12 +128,8 @@ impl Draft<'_> {
     /// Reasons that a window tells by itself.
     fn told_by(&self, summary: &Summary) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let mut grave: Vec<String> = summary
-            .grave
-            .iter()
-            .filter_map(|(label, ())| Some(format!("{label} ({})", GraveCall::of(label)?.does)))
-            .collect();
-        grave.sort_unstable();
+        let grave: Vec<String> =
+            summary.grave_calls().map(|(label, call)| format!("{label} ({})", call.does)).collect();
         if !grave.is_empty() {
             reasons.push(Reason::new("grave_calls", format!("among them: {}", grave.join(", "))));
         }
@@ -151,10 +146,24 @@ impl Draft<'_> {
     }
 }
 
-/// The reasons as one line of prose.
-pub(crate) fn sentence(finding: &Finding) -> String {
-    let reasons: Vec<&str> = finding.reasons.iter().map(|r| &*r.text).collect();
-    format!("{}. {}.", finding.title, reasons.join("; "))
+/// What happened, why it is unusual, what to look at first.
+pub(crate) fn prose(finding: &Finding) -> String {
+    let mut prose = format!("{}.", finding.title);
+    for Reason { text, .. } in &finding.reasons {
+        let mut letters = text.chars();
+        if let Some(first) = letters.next() {
+            prose.push(' ');
+            prose.extend(first.to_uppercase());
+            prose.push_str(letters.as_str());
+            prose.push('.');
+        }
+    }
+    prose.push_str(match finding.entity.kind {
+        "address" => " Look first at what succeeded from this address.",
+        "account" => " Look first at the policy, not at the actors.",
+        _ => " Look first at what it was allowed at the same time.",
+    });
+    prose
 }
 
 /// The parties kept by name, the largest share first.

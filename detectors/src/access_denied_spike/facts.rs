@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
+use super::grave::{GraveCall, Weight};
 use super::message::Cause;
 use crate::actor::ActorKind;
 use crate::few::Few;
@@ -135,6 +136,19 @@ impl Summary {
         let total: u64 = self.causes.values().map(|calls| calls.0).sum();
         let main = self.causes.iter().max_by_key(|(cause, calls)| (calls.0, std::cmp::Reverse(**cause)));
         main.map_or((Cause::Unstated, 0.0), |(cause, calls)| (*cause, calls.0 as f64 / total.max(1) as f64))
+    }
+
+    /// The grave calls among them, in order of their labels.
+    pub(crate) fn grave_calls(&self) -> impl Iterator<Item = (&str, GraveCall)> {
+        let mut calls: Vec<_> =
+            self.grave.iter().filter_map(|(label, ())| Some((&**label, GraveCall::of(label)?))).collect();
+        calls.sort_unstable_by_key(|(label, _)| *label);
+        calls.into_iter()
+    }
+
+    /// The weight of the heaviest grave call.
+    pub(crate) fn worst(&self) -> Option<Weight> {
+        self.grave_calls().map(|(_, call)| call.weight).max()
     }
 
     /// The evidence, as findings hold it.

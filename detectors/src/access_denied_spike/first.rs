@@ -4,17 +4,26 @@ use std::collections::BTreeMap;
 
 use super::AccessDeniedSpike;
 use super::background::Background;
-use super::draft::sentence;
-use super::draft::{Draft, short_name};
+use super::burst::KNOWN_HOURS;
+use super::draft::{Draft, Plural, prose, short_name};
 use super::facts::{FLOOR, Remembered, Summary};
 use super::grave::{GraveCall, Weight};
 use crate::detector::Around;
 use crate::finding::{Evidence, Finding, Reason, Severity};
 use crate::ledger::Key;
-use crate::time::TimeRange;
+use crate::time::{DAY, TimeRange};
 
 /// So many different grave calls in an hour are no mistake.
 const SEVERAL: usize = 3;
+/// Calls named in a title.
+const NAMED: usize = 3;
+
+/// A grave call that was refused for the first time.
+struct First<'a> {
+    label: &'a str,
+    call: GraveCall,
+    evidence: &'a Evidence,
+}
 
 impl AccessDeniedSpike {
     /// Grave calls refused to an actor that is hardly ever refused anything: one finding an hour. What `told` bursts hold
@@ -26,65 +35,77 @@ impl AccessDeniedSpike {
         around: &Around<'_, Remembered>,
         told: &[Finding],
     ) -> Vec<Finding> {
-        let forget_days = around.environment.learning.forget_seconds() / crate::time::DAY;
-        let mut hours: BTreeMap<i64, Vec<(&str, GraveCall, &Evidence)>> = BTreeMap::new();
-        for (label, days) in facts.grave.iter() {
-            let Some(call) = GraveCall::of(label).filter(|call| call.weight == Weight::Grave) else {
-                continue;
-            };
-            for (day, sample) in days {
-                let is_first = days.range(day - forget_days..*day).next().is_none();
-                let Some(evidence) = sample.iter().next().filter(|_| is_first) else { continue };
-                if !told.iter().any(|finding| finding.window.contains(evidence.time)) {
-                    hours.entry(evidence.time.hour()).or_default().push((label, call, evidence));
-                }
+        let mut hours: BTreeMap<i64, Vec<First<'_>>> = BTreeMap::new();
+        for first in firsts(facts, around.environment.learning.forget_seconds() / DAY) {
+            if !told.iter().any(|finding| finding.window.contains(first.evidence.time)) {
+                hours.entry(first.evidence.time.hour()).or_default().push(first);
             }
         }
         if hours.is_empty() {
             return Vec::new();
         }
         let background = Background::of(key, facts, &facts.windows.hours(FLOOR), around);
-        hours.into_values().filter_map(|calls| tell(key, facts, &background, &calls)).collect()
+        let mut found: Vec<Finding> = Vec::new();
+        for mut firsts in hours.into_values() {
+            firsts.sort_unstable_by_key(|first| first.evidence);
+            let Some(mut finding) = tell(key, facts, &background, &firsts) else { continue };
+            finding.continues = found
+                .last()
+                .filter(|last| finding.window.start.hour() - last.window.start.hour() <= KNOWN_HOURS)
+                .map(Finding::id);
+            found.push(finding);
+        }
+        found
     }
 }
 
-fn tell(
-    key: &Key,
-    facts: &Remembered,
-    background: &Background<'_>,
-    calls: &[(&str, GraveCall, &Evidence)],
-) -> Option<Finding> {
-    let start = calls.iter().map(|(_, _, e)| e.time).min()?;
-    let end = calls.iter().map(|(_, _, e)| e.time).max()?;
+/// The refusals of grave calls that had not been refused within so many days before.
+fn firsts(facts: &Remembered, forget_days: i64) -> impl Iterator<Item = First<'_>> {
+    facts.grave.iter().flat_map(move |(label, days)| {
+        let call = GraveCall::of(label).filter(|call| call.weight == Weight::Grave);
+        days.iter().filter_map(move |(day, sample)| {
+            let is_first = days.range(day - forget_days..*day).next().is_none();
+            let evidence = sample.iter().next().filter(|_| is_first)?;
+            Some(First { label, call: call?, evidence })
+        })
+    })
+}
+
+/// The finding of an hour's first refusals, in order of time.
+fn tell(key: &Key, facts: &Remembered, background: &Background<'_>, firsts: &[First<'_>]) -> Option<Finding> {
+    let (start, end) = (firsts.first()?.evidence.time, firsts.last()?.evidence.time);
     if background.own_expected(start) >= FLOOR {
         return None;
     }
     let mut severity = if background.is_learning(start) { Severity::Low } else { Severity::Medium };
-    if calls.len() >= SEVERAL {
+    if firsts.len() >= SEVERAL {
         severity = severity.graver();
     }
     let mut summary = Summary::default();
     let mut reasons = Vec::new();
-    for (label, call, evidence) in calls {
+    for First { label, call, evidence } in firsts {
         summary.sample.insert((*evidence).clone());
         reasons.push(Reason::new(
             "first_refusal",
-            format!("{label} ({}) was never refused to it before", call.does),
+            format!("{label} {} and was never refused to it before", call.does),
         ));
     }
-    reasons.sort_unstable();
     if let Some(days) = background.quiet_days(start) {
-        let text = format!(
-            "no refusals of it at all in the {} the account was watched before",
-            super::draft::Plural(days, "day")
-        );
-        reasons.push(Reason::new("never_before", text));
+        let watched = Plural(days, "day");
+        reasons.push(Reason::new(
+            "never_before",
+            format!("nothing at all was, in {watched} of watching its account"),
+        ));
     }
-    let names: Vec<&str> = calls.iter().map(|(label, _, _)| *label).collect();
-    let title = format!("{}: refused {}, for the first time", short_name(&key.entity), names.join(", "));
-    let mitre = calls.iter().map(|(_, call, _)| call.technique).collect();
+    let mut names: Vec<String> = firsts.iter().take(NAMED).map(|first| first.label.to_owned()).collect();
+    if firsts.len() > NAMED {
+        names.push(format!("{} more", firsts.len() - NAMED));
+    }
+    let title = format!("{}: first refusal of {}", short_name(&key.entity), names.join(", "));
+    let mitre = firsts.iter().map(|first| first.call.technique).collect();
     let draft = Draft { key, facts, kind: "grave_call_denied", unit: "calls", title, mitre };
     let mut finding = draft.finding(TimeRange { start, end: end.plus(1) }, severity, reasons, &summary);
-    finding.summary = sentence(&finding);
+    finding.evidence_total = firsts.len() as u64;
+    finding.summary = prose(&finding);
     Some(finding)
 }

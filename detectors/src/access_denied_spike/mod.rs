@@ -5,6 +5,8 @@ mod burst;
 mod calls;
 mod changes;
 mod denial;
+#[cfg(test)]
+mod differential;
 mod draft;
 mod facts;
 mod first;

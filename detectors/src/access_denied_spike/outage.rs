@@ -4,7 +4,7 @@ use super::burst::{Bar, Burst, bursts};
 use super::changes::Change;
 use super::draft::{Draft, Plural};
 use super::facts::{FLOOR, Remembered, Summary};
-use super::grave::{GraveCall, Weight};
+use super::grave::Weight;
 use super::message::Cause;
 use super::observe::{ACCOUNT, CHANGES};
 use super::{AccessDeniedSpike, Config};
@@ -54,12 +54,7 @@ impl Outage {
     /// The burst of one actor is part of an outage and no more: the same cause at the same time, nothing grave.
     pub(crate) fn explains(&self, burst: &Burst) -> bool {
         let cause = burst.summary.main_cause();
-        let is_grave = burst
-            .summary
-            .grave
-            .iter()
-            .any(|(l, ())| GraveCall::of(l).is_some_and(|g| g.weight == Weight::Grave));
-        !is_grave
+        burst.summary.worst() != Some(Weight::Grave)
             && cause.1 >= MAIN_SHARE
             && self.bursts.iter().any(|outage| {
                 outage.summary.main_cause().0 == cause.0

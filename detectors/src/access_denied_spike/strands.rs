@@ -5,7 +5,7 @@ use super::background::Background;
 use super::burst::{Bar, bursts};
 use super::draft::{Draft, Plural, short_name};
 use super::facts::{FLOOR, Remembered, Summary};
-use super::grave::{GraveCall, Weight};
+use super::grave::Weight;
 use super::observe::{CHANGES, SECOND_FACTORS};
 use crate::actor::ActorKind;
 use crate::detector::Around;
@@ -213,10 +213,7 @@ impl AccessDeniedSpike {
             if peak.count < threshold || actors < u64::from(self.config.min_actors_of_address) || is_outage {
                 return None;
             }
-            let is_grave = summary
-                .grave
-                .iter()
-                .any(|(label, ())| GraveCall::of(label).is_some_and(|call| call.weight == Weight::Grave));
+            let is_grave = summary.worst() == Some(Weight::Grave);
             let severity = if is_grave { Severity::High } else { Severity::Medium };
             let text = format!("{} refused from one address", Plural(actors.cast_signed(), "actor"));
             Some(bar(threshold, severity, Reason::new("distinct_actors", text)))

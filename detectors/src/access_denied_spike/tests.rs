@@ -2,26 +2,32 @@
 
 use super::{AccessDeniedSpike, Config};
 use crate::Detector as _;
+use crate::actor::Identity;
 use crate::environment::Learning;
+use crate::event::Session;
 use crate::finding::Finding;
 use crate::testing::{Call, find, role, teach, user};
-use crate::time::EventTime;
+use crate::time::{DAY, EventTime, HOUR, MINUTE};
 
 /// 2026-03-02T10:00:00Z, a Monday.
 const TEN: EventTime = EventTime(1_772_445_600);
 const NO_LEARNING: Learning = Learning { days: 0, forget_after_days: 90, lateness_minutes: 180 };
 
-fn detector() -> AccessDeniedSpike {
-    AccessDeniedSpike::new(Config::default()).unwrap()
-}
-
 fn found_in(calls: &[Call<'_>]) -> Vec<Finding> {
-    find(&detector(), &teach::<AccessDeniedSpike>(calls), NO_LEARNING)
+    let detector = AccessDeniedSpike::new(Config::default()).unwrap();
+    find(&detector, &teach::<AccessDeniedSpike>(calls), NO_LEARNING)
 }
 
 /// `kind severity` of each finding.
 fn told(calls: &[Call<'_>]) -> Vec<String> {
     found_in(calls).iter().map(|f| format!("{} {}", f.kind, f.severity)).collect()
+}
+
+/// The only finding.
+fn only(calls: &[Call<'_>]) -> Finding {
+    let mut found = found_in(calls);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
 }
 
 fn denied<'a>(service: &'a str, name: &'a str, time: EventTime) -> Call<'a> {
@@ -35,6 +41,16 @@ fn repeated<'a>(call: &Call<'a>, count: i64, spacing: i64) -> Vec<Call<'a>> {
         .collect()
 }
 
+/// One call of each of these, a second apart.
+fn each_of<'a>(calls: &[(&'a str, &'a str)], time: EventTime) -> Vec<Call<'a>> {
+    let calls = calls.iter().enumerate();
+    calls.map(|(n, (service, name))| denied(service, name, time.plus(n as i64))).collect()
+}
+
+fn has_reason(finding: &Finding, code: &str, text: &str) -> bool {
+    finding.reasons.iter().any(|reason| reason.code == code && reason.text.contains(text))
+}
+
 #[test]
 fn a_burst_is_told_from_its_threshold_on() {
     let polling = denied("s3", "GetObject", TEN);
@@ -44,6 +60,150 @@ fn a_burst_is_told_from_its_threshold_on() {
     let secrets = denied("secretsmanager", "GetSecretValue", TEN);
     assert_eq!(told(&repeated(&secrets, 9, 4)), [""; 0]);
     assert_eq!(told(&repeated(&secrets, 10, 4)), ["denied_calls medium"]);
+    // The same calls again are the same calls.
+    let mut copies = repeated(&polling, 29, 4);
+    copies.extend(copies.clone());
+    assert_eq!(told(&copies), [""; 0]);
+    // Slower than the window.
+    assert_eq!(told(&repeated(&polling, 300, 11)), [""; 0]);
+    // Late records open no window.
+    let late: Vec<_> = repeated(&polling, 30, 4).into_iter().map(|c| Call { late: true, ..c }).collect();
+    assert_eq!(told(&late), [""; 0]);
+}
+
+#[test]
+fn throttling_missing_things_and_successes_are_no_refusals() {
+    for error_code in ["ThrottlingException", "NoSuchBucketPolicy", "TrailNotFoundException", ""] {
+        let call = Call { error_code, ..Call::new("ssm", "PutParameter", TEN) };
+        assert_eq!(told(&repeated(&call, 500, 0)), [""; 0], "{error_code}");
+    }
+}
+
+#[test]
+fn few_calls_of_many_actions_are_taking_stock() {
+    let stocktaking = each_of(
+        &[
+            ("s3", "ListBuckets"),
+            ("iam", "ListUsers"),
+            ("ec2", "DescribeInstances"),
+            ("lambda", "ListFunctions20150331"),
+            ("rds", "DescribeDBInstances"),
+            ("kms", "ListKeys"),
+        ],
+        TEN,
+    );
+    let finding = only(&stocktaking);
+    assert_eq!((finding.kind, finding.severity.name()), ("denied_calls", "high"));
+    assert_eq!(finding.mitre, ["T1526", "T1580"]);
+    assert!(has_reason(&finding, "enumeration", "6 of 6"), "{finding:#?}");
+    assert_eq!(told(&stocktaking[..5]), [""; 0]);
+    // People click through the console.
+    let by_people = |calls: &[Call<'static>]| -> Vec<Call<'static>> {
+        let session = Session { from_console: true, ..Session::default() };
+        calls.iter().map(|call| Call { session, ..call.clone() }).collect()
+    };
+    assert_eq!(told(&by_people(&stocktaking)), [""; 0]);
+    let many = by_people(&stocktaking).iter().flat_map(|call| repeated(call, 3, 60)).collect::<Vec<_>>();
+    assert_eq!(told(&many), ["denied_calls low"]);
+}
+
+#[test]
+fn what_is_usual_is_no_spike_and_one_bad_day_is_not_usual() {
+    let polling = denied("s3", "GetObject", TEN);
+    let day = |day: i64, count: i64| {
+        repeated(
+            &Call { time: TEN.plus(day * DAY), ..denied("s3", "GetObject", TEN.plus(day * DAY)) },
+            count,
+            2,
+        )
+    };
+    // Forty a day: told on the first day, known within a day, usual from then on.
+    let steady: Vec<_> = (0..20).flat_map(|d| day(d, 40)).collect();
+    assert_eq!(only(&steady).window.start.day(), polling.time.day());
+    // Ten times that is news, and says against what.
+    let flood = [steady.clone(), day(20, 400)].concat();
+    let found = found_in(&flood);
+    assert_eq!(found.len(), 2);
+    let finding = &found[1];
+    assert!(has_reason(finding, "busiest", "busiest in 20 days of its own; before: 40"), "{finding:#?}");
+    let measure = finding.measure.as_ref().unwrap();
+    let sizes = (measure.observed, measure.expected, measure.threshold);
+    assert!((105.0..=150.0).contains(&sizes.0) && sizes.1 == Some(40.0) && sizes.2 == 120.0, "{sizes:?}");
+    // A month later it is news again.
+    assert_eq!(found_in(&[flood.clone(), day(40, 400)].concat()).len(), 3);
+    // But twice makes a habit.
+    assert_eq!(found_in(&[flood, day(40, 400), day(60, 400)].concat()).len(), 3);
+}
+
+#[test]
+fn steady_refusal_is_told_once_at_its_onset_and_when_it_grows() {
+    let polling = denied("s3", "GetObject", TEN);
+    let steady = repeated(&polling, 30 * 360, 10);
+    let finding = only(&steady);
+    assert_eq!(finding.window.start, TEN);
+    let more = Call { id: "more".into(), time: TEN.plus(5 * HOUR), ..polling };
+    let found = found_in(&[steady, repeated(&more, 120, 1)].concat());
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1].continues, Some(found[0].id()));
+}
+
+#[test]
+fn a_burst_across_the_hour_is_one_burst() {
+    let polling = denied("s3", "GetObject", TEN.plus(-90));
+    let finding = only(&repeated(&polling, 600, 1));
+    assert_eq!(finding.measure.unwrap().observed, 300.0);
+    assert_eq!(finding.window.start, TEN.plus(-MINUTE));
+}
+
+#[test]
+fn roles_of_one_name_know_what_is_usual_for_each_other() {
+    let of_account = |account: &str| format!("arn:aws:sts::{account}:assumed-role/scanner/x");
+    let (old, new, other) = (
+        of_account("111122223333"),
+        of_account("444455556666"),
+        "arn:aws:sts::444455556666:assumed-role/other/x",
+    );
+    let mut calls: Vec<_> = (0..20)
+        .flat_map(|day| {
+            let time = TEN.plus(day * DAY);
+            repeated(&Call { identity: role(&old), ..denied("s3", "GetObject", time) }, 60, 2)
+        })
+        .collect();
+    let time = TEN.plus(20 * DAY);
+    calls.extend(repeated(
+        &Call { id: "new".into(), identity: role(&new), ..denied("s3", "GetObject", time) },
+        60,
+        2,
+    ));
+    assert_eq!(told(&calls), ["denied_calls low"]);
+    calls.extend(repeated(
+        &Call { id: "other".into(), identity: role(other), ..denied("s3", "GetObject", time) },
+        60,
+        2,
+    ));
+    assert_eq!(told(&calls), ["denied_calls low", "denied_calls low"]);
+}
+
+#[test]
+fn the_first_refusal_of_a_grave_call_to_a_quiet_actor_is_told() {
+    let leaving = denied("organizations", "LeaveOrganization", TEN);
+    let finding = only(std::slice::from_ref(&leaving));
+    assert_eq!((finding.kind, finding.severity.name()), ("grave_call_denied", "medium"));
+    assert_eq!(finding.mitre, ["T1666"]);
+    // Not again within the forgetting period, and not for calls that honest mistakes refuse.
+    let again = Call { id: "again".into(), time: TEN.plus(80 * DAY), ..leaving.clone() };
+    assert_eq!(told(&[leaving.clone(), again]).len(), 1);
+    assert_eq!(told(&[denied("secretsmanager", "GetSecretValue", TEN)]), [""; 0]);
+    // A permission needed besides counts too: passing a role is never an event.
+    let message = "User: kim is not authorized to perform: iam:AttachRolePolicy on resource: r because no identity-based policy allows it";
+    assert_eq!(
+        told(&[Call { error_message: message, ..denied("cloudformation", "ExecuteChangeSet", TEN) }]).len(),
+        1
+    );
+    // While the account is being learnt it is milder.
+    let detector = AccessDeniedSpike::new(Config::default()).unwrap();
+    let found = find(&detector, &teach::<AccessDeniedSpike>([&leaving]), Learning::default());
+    assert_eq!(found[0].severity.name(), "low");
 }
 
 #[test]
@@ -51,10 +211,77 @@ fn a_role_that_is_tried_right_after_it_was_made_is_not_probing() {
     let making = Call { request: r#"{"roleName":"fresh"}"#, ..Call::new("iam", "CreateRole", TEN.plus(-30)) };
     let message = "User: arn:aws:iam::111122223333:user/kim is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/fresh";
     let trying = Call { error_message: message, ..denied("sts", "AssumeRole", TEN) };
+    assert_eq!(told(&repeated(&trying, 3, 2)), [""; 0]);
     let mut calls = repeated(&trying, 40, 1);
     assert_eq!(told(&calls), ["role_denied low"]);
     calls.push(making);
     assert_eq!(told(&calls), [""; 0]);
+}
+
+#[test]
+fn roles_by_guessed_names_are_probing() {
+    let messages: Vec<String> = (0..6)
+        .map(|n| format!("User: kim is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/admin-{n}"))
+        .collect();
+    let calls: Vec<_> = messages
+        .iter()
+        .enumerate()
+        .map(|(n, error_message)| Call { error_message, ..denied("sts", "AssumeRole", TEN.plus(n as i64)) })
+        .collect();
+    assert_eq!(told(&calls), ["role_denied medium"]);
+    assert_eq!(told(&calls[..5]), [""; 0]);
+}
+
+#[test]
+fn guessed_passwords_second_factors_and_the_root_user() {
+    let failed = Call {
+        error_message: "Failed authentication",
+        response: r#"{"ConsoleLogin":"Failure"}"#,
+        ..Call::new("signin", "ConsoleLogin", TEN)
+    };
+    assert_eq!(told(&repeated(&failed, 4, 5)), [""; 0]);
+    assert_eq!(told(&repeated(&failed, 5, 5)), ["failed_sign_in low"]);
+    let by_mfa = Call { additional: r#"{"MFAUsed":"Yes"}"#, ..failed.clone() };
+    assert_eq!(told(&repeated(&by_mfa, 5, 5)), ["failed_mfa medium"]);
+    let root = Identity { kind: "Root", account: "111122223333", ..Identity::default() };
+    let by_root = Call { identity: root, ..failed.clone() };
+    assert_eq!(told(&repeated(&by_root, 3, 5)), ["failed_sign_in high"]);
+    // Several users, one address.
+    let users: Vec<String> = (0..5).map(|n| format!("arn:aws:iam::111122223333:user/u{n}")).collect();
+    let spraying: Vec<_> =
+        users.iter().map(|arn| Call { id: arn.clone(), identity: user(arn), ..failed.clone() }).collect();
+    let finding = only(&spraying);
+    assert_eq!((finding.kind, finding.severity.name()), ("password_spraying", "high"));
+    assert_eq!(
+        (&*finding.entity.id, finding.entity.kind, finding.actors.len()),
+        ("198.51.100.7", "address", 5)
+    );
+    assert_eq!(finding.account, "111122223333");
+    let inside: Vec<_> = spraying.iter().map(|c| Call { source_ip: "AWS Internal", ..c.clone() }).collect();
+    assert_eq!(told(&inside), [""; 0]);
+}
+
+#[test]
+fn several_actors_refused_from_one_address_are_probing_unless_aws_calls() {
+    let users: Vec<String> = (0..4).map(|n| format!("arn:aws:iam::111122223333:user/u{n}")).collect();
+    let from = |source_ip: &'static str| {
+        let of_user = |arn| Call { identity: user(arn), source_ip, ..denied("s3", "ListBuckets", TEN) };
+        let calls = users.iter().flat_map(|arn| repeated(&Call { id: arn.clone(), ..of_user(arn) }, 3, 1));
+        told(&calls.collect::<Vec<_>>())
+    };
+    assert_eq!(from("203.0.113.9"), ["credential_probing medium"]);
+    assert_eq!(from("2001:db8::1"), ["credential_probing medium"]);
+    assert_eq!(from("075.050.255.067"), ["credential_probing medium"]);
+    for service in ["AWS Internal", "cloudformation.amazonaws.com", ""] {
+        assert_eq!(from(service), [""; 0], "{service}");
+    }
+}
+
+#[test]
+fn services_are_kept_apart() {
+    let dependency = Call { error_code: "KMSAccessDeniedException", ..Call::new("lambda", "Invoke", TEN) };
+    assert_eq!(told(&repeated(&dependency, 99, 1)), [""; 0]);
+    assert_eq!(told(&repeated(&dependency, 100, 1)), ["service_denied low"]);
 }
 
 #[test]
@@ -77,16 +304,23 @@ fn many_actors_refused_by_one_policy_are_an_outage_and_no_attack() {
         };
         calls.extend(repeated(&call, 40, 2));
     }
-    let found = found_in(&calls);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert_eq!((found[0].kind, found[0].actors.len()), ("permissions_outage", 5));
-    let text = &found[0].summary;
-    for part in [
-        "4 minutes before it began, arn:aws:iam::999988887777:user/lee called organizations:UpdatePolicy on p-12345678",
-        "100 % refused by an explicit deny in a service control policy: arn:aws:organizations::999988887777:policy/o-a/service_control_policy/p-12345678",
-    ] {
-        assert!(text.contains(part), "{text}");
-    }
-    let steps = &found[0].next_steps;
+    let finding = only(&calls);
+    assert_eq!((finding.kind, finding.actors.len()), ("permissions_outage", 5));
+    let change = "4 minutes before it began, arn:aws:iam::999988887777:user/lee called organizations:UpdatePolicy on p-12345678";
+    assert!(has_reason(&finding, "recent_change", change), "{finding:#?}");
+    let cause = "100 % refused by an explicit deny in a service control policy: arn:aws:organizations::999988887777:policy/o-a/service_control_policy/p-12345678";
+    assert!(has_reason(&finding, "root_cause", cause), "{finding:#?}");
+    let steps = &finding.next_steps;
     assert_eq!(steps, &["Read the policy: aws organizations describe-policy --policy-id p-12345678"]);
+}
+
+#[test]
+fn configurations_that_make_no_sense_are_refused() {
+    let refused = |config: Config| AccessDeniedSpike::new(config).unwrap_err().field;
+    let good = Config::default();
+    assert_eq!(refused(Config { min_calls: 2, ..good.clone() }), "min_calls");
+    assert_eq!(refused(Config { min_calls: 40, ..good.clone() }), "min_calls_of_one_action");
+    assert_eq!(refused(Config { min_actors_of_outage: 1, ..good.clone() }), "min_actors_of_outage");
+    assert_eq!(refused(Config { times_expected: f64::NAN, ..good.clone() }), "times_expected");
+    assert_eq!(refused(Config { times_expected: 0.9, ..good }), "times_expected");
 }
