@@ -60,10 +60,17 @@ impl Link {
     }
 }
 
-/// Access keys are given out once; of two claims to one the first counts.
+impl Link {
+    /// A session opened across accounts is logged in both, and only the caller's own account knows it by its ARN.
+    fn precedence(&self) -> (bool, &Self) {
+        (!self.caller.starts_with("arn:"), self)
+    }
+}
+
+/// Access keys are given out once. Of two claims to one, that counts which names the caller better, then the first.
 impl Join for Link {
     fn join(&mut self, other: &Self) {
-        if other < self {
+        if other.precedence() < self.precedence() {
             *self = other.clone();
         }
     }
@@ -138,6 +145,19 @@ mod tests {
         assert_eq!(root_at(&links, "ASIA1", 99), None);
         assert!(root_at(&links, "ASIA1", 100 + LONGEST_SESSION).is_some());
         assert_eq!(root_at(&links, "ASIA1", 101 + LONGEST_SESSION), None);
+    }
+
+    #[test]
+    fn of_two_records_of_one_call_the_one_with_the_arn_counts() {
+        let links = chain(&[
+            ("other", 100, "444455556666#AIDA", ""),
+            ("own", 100, "arn:aws:iam::444455556666:user/a", ""),
+        ]);
+        for (one, two) in [("other", "own"), ("own", "other")] {
+            let mut joined = links[one].clone();
+            joined.join(&links[two]);
+            assert_eq!(joined, links["own"]);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub const SESSION_GAP: i64 = HOUR;
 pub const LOOKBACK: i64 = DAY;
 
 /// Links findings, which must be sorted by start, into stories. `root_of` names the caller at the root of the session an
-/// access key belongs to at a time.
+/// access key belongs to at a time: the end of the finding, for windows begin on whole minutes, before the session may.
 pub fn link(findings: &mut [Finding], root_of: impl Fn(&str, EventTime) -> Option<Arc<str>>) {
     let mut stories: Vec<Story> = Vec::new();
     // The newest story of everyone.
@@ -24,7 +24,7 @@ pub fn link(findings: &mut [Finding], root_of: impl Fn(&str, EventTime) -> Optio
     for finding in findings {
         let Some(actor) = finding.actor.as_ref().filter(|actor| is_somebody(actor)) else { continue };
         let start = finding.window.start;
-        let root = actor.access_key.as_deref().and_then(|key| root_of(key, start));
+        let root = actor.access_key.as_deref().and_then(|key| root_of(key, finding.window.end));
         let who = [Some(actor.id.clone()), root.map(|root| root.to_string())];
         let goes_on = who
             .iter()

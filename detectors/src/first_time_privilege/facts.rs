@@ -153,7 +153,7 @@ pub struct ActorFacts {
     pub(super) actions: Smallest<ActionUse, 1_024>,
     /// Roles assumed, by their ARN.
     pub(super) roles: Smallest<Named, 256>,
-    /// Regions in which something was changed.
+    /// Regions in which something was changed or run.
     pub(super) regions: Smallest<Named, 48>,
     /// Networks called from: /24 of IPv4, /48 of IPv6.
     pub(super) networks: Smallest<Named, 64>,
@@ -252,7 +252,7 @@ pub struct Shared {
     pub(super) since: Min<EventTime>,
     /// Calls that went through, by [`ActionId`](crate::action::ActionId).
     pub(super) actions: Smallest<Common, 4_096>,
-    /// Regions in which something was changed, by the hash of the name.
+    /// Regions in which something was changed or run, by the hash of the name.
     pub(super) regions: Smallest<Stretches<EventTime>, 64>,
 }
 

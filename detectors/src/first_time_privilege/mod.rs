@@ -41,7 +41,7 @@ pub struct FirstTimePrivilege {
 pub struct Config {
     /// The least points of an hour that raise an alert. A high-gravity call that is new to the account has 50.
     pub min_score: u32,
-    /// The same while the actor or its account is still being learnt; at least `min_score`.
+    /// The same of an actor or account just born; at least `min_score`, to which it falls over the learning period.
     pub min_score_while_learning: u32,
     /// Whether calls from a network new to the actor count.
     pub source_networks: bool,
@@ -75,6 +75,12 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// The points that are needed when so many percent of the learning period are over.
+    fn threshold(&self, maturity: u32) -> u32 {
+        let stricter = self.min_score_while_learning - self.min_score;
+        self.min_score + (u64::from(stricter) * u64::from(100 - maturity.min(100)) / 100) as u32
     }
 
     fn is_quiet(&self, label: &str) -> bool {

@@ -8,8 +8,9 @@ use super::origin;
 use super::stretches::{SILENCE, Stretches};
 use crate::access_level::AccessLevel;
 use crate::action::{ActionId, stable_hash};
-use crate::actor::ActorKind;
+use crate::actor::{ActorKind, account_of_arn};
 use crate::detector::Around;
+use crate::environment::Organization;
 use crate::finding::Evidence;
 use crate::lattice::Smallest;
 use crate::ledger::Key;
@@ -95,6 +96,7 @@ pub(super) struct Setting<'f> {
     pub(super) display_name: &'f str,
     account: Option<&'f Shared>,
     siblings: Option<&'f Shared>,
+    organization: &'f Organization,
     learning: i64,
     silence: i64,
 }
@@ -112,6 +114,7 @@ impl<'f> Setting<'f> {
             display_name,
             account: shared(account_key(&key.account)),
             siblings: siblings.and_then(|name| shared(siblings_key(name))),
+            organization: &around.environment.organization,
             learning: around.environment.learning.seconds(),
             silence: around.environment.learning.forget_seconds().max(SILENCE),
         })
@@ -119,12 +122,40 @@ impl<'f> Setting<'f> {
 
     /// Whether the actor is still being learnt at `time`. Root is never: every use of it is unusual.
     pub(super) fn learns_actor(&self, time: EventTime) -> bool {
-        self.kind != ActorKind::Root && time < self.born.plus(self.learning)
+        self.actor_maturity(time) < 100
     }
 
-    /// Whether the account is still being learnt at `time`.
-    pub(super) fn learns_account(&self, time: EventTime) -> bool {
-        self.account.and_then(|a| a.since.0).is_none_or(|since| time < since.plus(self.learning))
+    /// How much of its learning period the actor had behind it, percent.
+    pub(super) fn actor_maturity(&self, time: EventTime) -> u32 {
+        if self.kind == ActorKind::Root { 100 } else { self.maturity(self.born, time) }
+    }
+
+    /// How much of its learning period the account had behind it, percent.
+    pub(super) fn account_maturity(&self, time: EventTime) -> u32 {
+        self.account.and_then(|a| a.since.0).map_or(0, |since| self.maturity(since, time))
+    }
+
+    fn maturity(&self, since: EventTime, time: EventTime) -> u32 {
+        let age = time.0.saturating_sub(since.0).clamp(0, self.learning);
+        // With no learning period everything is learnt from the start.
+        if self.learning == 0 {
+            100
+        } else {
+            u32::try_from(age.saturating_mul(100) / self.learning).unwrap_or(100)
+        }
+    }
+
+    /// Whether enough is known of the account to say that something is new or rare there.
+    fn knows_account(&self, time: EventTime) -> bool {
+        self.account_maturity(time) >= 50
+    }
+
+    /// Whether a role lies in another account, and not one known to be of the organisation or trusted.
+    pub(super) fn is_foreign(&self, role_arn: &str) -> bool {
+        let account = account_of_arn(role_arn);
+        account != &*self.key.account
+            && !self.organization.accounts.contains(account)
+            && !self.organization.trusted_accounts.contains(account)
     }
 
     /// Whether the actor is old enough that where it comes from and how tells anything: at first everything is new.
@@ -242,7 +273,7 @@ impl<'f> Setting<'f> {
         if known(self.siblings).is_some() {
             return Newness::Siblings;
         }
-        if self.learns_account(time) || self.account.is_some_and(|a| a.actions.is_full()) {
+        if !self.knows_account(time) || self.account.is_some_and(|a| a.actions.is_full()) {
             return Newness::Actor;
         }
         match known(self.account).map(|c| c.pioneers.others_before(time, actor_hash(self.key))) {
@@ -257,7 +288,7 @@ impl<'f> Setting<'f> {
         let is_young = account.since.0.is_none_or(|since| time.0 - since.0 < DAY);
         let used = account.regions.get(stable_hash(region.as_bytes()));
         is_young
-            || self.learns_account(time)
+            || !self.knows_account(time)
             || used.is_some_and(|used| used.used_between(time.plus(-self.silence), time))
     }
 

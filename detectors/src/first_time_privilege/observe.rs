@@ -75,9 +75,14 @@ fn observe_origin(actor: &mut ActorFacts, event: &Event<'_>, strings: &mut Strin
     for means in [client(event.user_agent), sign_in(event)].into_iter().flatten() {
         touch_named(&mut actor.means, stable_hash(means.as_bytes()), |s| s.share(means), (event, strings));
     }
-    let changes = !event.action.level.only_reads() && !event.region.is_empty();
     let region = stable_hash(event.region.as_bytes());
-    changes && touch_named(&mut actor.regions, region, |s| s.share(event.region), (event, strings))
+    uses_region(event.action)
+        && touch_named(&mut actor.regions, region, |s| s.share(event.region), (event, strings))
+}
+
+/// Whether a call changes something in its region, or runs something there; consoles and scanners read in all regions.
+fn uses_region(action: &Action) -> bool {
+    !action.level.only_reads() || ["Invoke", "Converse"].iter().any(|verb| action.name.starts_with(verb))
 }
 
 /// The role whose session was opened.

@@ -33,7 +33,7 @@ pub(super) fn finding(
     if hour.learning {
         reasons.push(Reason::new(
             "learning",
-            "actor or account is still being learnt: only what is grave counts",
+            "the actor or its account is still being learnt: more points are needed, the younger it is",
         ));
     }
     if let Some(root) = root(lead, others) {
@@ -241,14 +241,16 @@ fn next_steps(setting: &Setting<'_>, lead: &Evidence) -> Vec<String> {
                 "If it was not meant, take the password away: aws iam delete-login-profile --user-name {name}"
             ));
         }
-        ActorKind::Role | ActorKind::IdentityCenterUser if is_plain(name) => {
+        ActorKind::Role if is_plain(name) => {
             steps.push(format!(
                 "If it was not meant, end the role's sessions: aws iam put-role-policy --role-name {name} \
                  --policy-name EndOlderSessions --policy-document '{{\"Version\":\"2012-10-17\",\"Statement\":[{{\
                  \"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{{\"DateLessThan\":{{\
-                 \"aws:TokenIssueTime\":\"{}\"}}}}}}]}}'",
-                lead.time.plus(DAY),
+                 \"aws:TokenIssueTime\":\"'$(date -u +%FT%TZ)'\"}}}}}}]}}'",
             ));
+        }
+        ActorKind::IdentityCenterUser => {
+            steps.push("If it was not meant, end the person's sessions in IAM Identity Center and reset the password.".to_owned());
         }
         ActorKind::Root => {
             steps.push("Ask who holds the root user's mailbox and second factor; change the password if nobody did this.".to_owned());

@@ -4,8 +4,9 @@ use super::Config;
 use super::grave::Gravity;
 use super::novelty::{Newness, Novelty, Setting, What};
 use crate::access_level::AccessLevel;
-use crate::actor::{ActorKind, account_of_arn};
+use crate::actor::ActorKind;
 use crate::finding::Severity;
+use crate::time::EventTime;
 
 /// What was new in one hour, the heaviest first, each with its points.
 pub(super) struct Hour<'f> {
@@ -20,19 +21,17 @@ pub(super) struct Hour<'f> {
 
 impl<'f> Hour<'f> {
     pub(super) fn of(hour: i64, novelties: Vec<Novelty<'f>>, setting: &Setting<'f>, config: &Config) -> Self {
-        let mut learning = false;
+        let start = EventTime::of_hour(hour);
+        let maturity = setting.actor_maturity(start).min(setting.account_maturity(start));
+        let threshold = config.threshold(maturity);
         let mut weighed: Vec<(u32, Novelty<'f>)> = novelties
             .into_iter()
-            .map(|novelty| {
-                learning |= setting.learns_actor(novelty.time()) || setting.learns_account(novelty.time());
-                (points(&novelty, setting), novelty)
-            })
+            .map(|novelty| (points(&novelty, setting), novelty))
             .filter(|(points, _)| *points > 0)
             .collect();
         weighed
             .sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| (x.evidence, x.name).cmp(&(y.evidence, y.name))));
-        let threshold = if learning { config.min_score_while_learning } else { config.min_score };
-        Self { hour, score: total(&weighed), novelties: weighed, threshold, learning }
+        Self { hour, score: total(&weighed), novelties: weighed, threshold, learning: maturity < 100 }
     }
 
     pub(super) fn is_enough(&self) -> bool {
@@ -41,7 +40,7 @@ impl<'f> Hour<'f> {
 
     /// From the score, and from the gravest call that is new to the account or nearly so.
     pub(super) fn severity(&self) -> Severity {
-        let by_score = match self.score / self.threshold.max(1) {
+        let by_score = match self.score / self.threshold {
             0 | 1 => Severity::Low,
             2 | 3 => Severity::Medium,
             _ => Severity::High,
@@ -128,7 +127,7 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
         },
         What::FirstChange => 12,
         What::Role if is_mighty(novelty.name) => 12,
-        What::Role if account_of_arn(novelty.name) != &*setting.key.account => 8,
+        What::Role if setting.is_foreign(novelty.name) => 8,
         What::Role => 4,
         What::Region => 6,
         What::Network(known) if known <= 3 => 8,
@@ -136,17 +135,20 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
         What::SignIn => 20,
         What::Client => 3,
     };
-    let by_newness = match novelty.newness {
-        Newness::Account => 8,
-        Newness::Rare(_) => 6,
-        Newness::Actor => 4,
-        Newness::Siblings => 2,
+    // The longer the account is known, the more it says that something is new there.
+    let maturity = setting.account_maturity(novelty.time());
+    let percent = match novelty.newness {
+        Newness::Account => 100 + maturity,
+        Newness::Rare(_) => 100 + maturity / 2,
+        Newness::Actor => 100,
+        Newness::Siblings => 50,
     };
-    let quarters = base * by_newness * if is_root { 2 } else { 1 };
-    let quarters = if novelty.last.is_some() { quarters * 3 / 4 } else { quarters };
+    let percent = if is_root { percent * 2 } else { percent };
+    let percent = if novelty.last.is_some() { percent * 3 / 4 } else { percent };
     // A service did it in the actor's name: CloudFormation, a console's backend.
     let through_service = novelty.evidence.source_ip.ends_with(".amazonaws.com");
-    if through_service { quarters / 8 } else { quarters / 4 }
+    let percent = if through_service { percent / 2 } else { percent };
+    base * percent / 100
 }
 
 /// Whether a call belongs to a service that says who may do what in the whole account; others manage the permissions of one
