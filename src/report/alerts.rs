@@ -14,8 +14,11 @@ use crate::detectors::{EventTime, Severity};
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Events shown of a grave alert; all are in the JSON.
+/// Kinds of events shown of a grave alert, one example each; more are in the JSON.
 const EVIDENCE_SHOWN: usize = 3;
+
+/// Reasons shown; all are in the JSON.
+const REASONS_SHOWN: usize = 6;
 
 /// The column titles start in, behind time and severity.
 const TITLE: usize = 22;
@@ -179,17 +182,22 @@ impl<W: Write> Page<'_, W> {
         if alert.severity < Severity::Medium {
             return Ok(());
         }
-        let region = alert.region.as_deref().unwrap_or("several regions");
-        self.indented(
-            "",
-            &format!("{}/{} in {}  {}", alert.detector, alert.kind, plain(region), alert.id),
-            DIM,
-        )?;
+        let region = alert.region.as_ref().map(|r| format!(" in {}", plain(r))).unwrap_or_default();
+        self.indented("", &format!("{}/{}{region}  {}", alert.detector, alert.kind, alert.id), DIM)?;
+        let mut told = String::new();
         if alert.severity >= Severity::High {
-            self.indented("", &plain(&alert.summary), Style::new())?;
+            // Some summaries begin with their title, which was just written.
+            let behind_title =
+                alert.summary.strip_prefix(&alert.title).and_then(|rest| rest.strip_prefix(". "));
+            behind_title.unwrap_or(&alert.summary).clone_into(&mut told);
+            self.indented("", &plain(&told), Style::new())?;
         }
-        for reason in &alert.reasons {
+        let news: Vec<_> = alert.reasons.iter().filter(|r| !told.contains(&r.text)).collect();
+        for reason in news.iter().take(REASONS_SHOWN) {
             self.indented("• ", &plain(&reason.text), Style::new())?;
+        }
+        if let more @ 1.. = news.len().saturating_sub(REASONS_SHOWN) {
+            self.indented("• ", &figures::counted(more as u64, "more reason"), Style::new())?;
         }
         if alert.severity >= Severity::High {
             self.evidence(alert)?;
@@ -200,13 +208,28 @@ impl<W: Write> Page<'_, W> {
         Ok(())
     }
 
+    /// One event of each kind, the log object named once for those that share it.
     fn evidence(&mut self, alert: &Alert) -> io::Result<()> {
-        for event in alert.evidence.iter().take(EVIDENCE_SHOWN) {
-            self.indented("  ", &describe(event), DIM)?;
+        let mut shown: Vec<&Evidence> = Vec::new();
+        let is_alike = |a: &Evidence, b: &Evidence| {
+            (&a.event_source, &a.event_name, &a.error_code, &a.source_ip)
+                == (&b.event_source, &b.event_name, &b.error_code, &b.source_ip)
+        };
+        for event in &alert.evidence {
+            if shown.len() < EVIDENCE_SHOWN && !shown.iter().any(|s| is_alike(s, event)) {
+                shown.push(event);
+            }
         }
-        let shown = alert.evidence.len().min(EVIDENCE_SHOWN) as u64;
-        let more = alert.evidence_total.saturating_sub(shown);
-        if more > 0 && shown > 0 {
+        for (i, event) in shown.iter().enumerate() {
+            self.indented("  ", &describe(event), DIM)?;
+            if shown.get(i + 1).is_none_or(|next| next.object != event.object) {
+                let object = shorten(&plain(&event.object), self.width.saturating_sub(20));
+                self.indented("  ", &format!("in {object}"), DIM)?;
+            }
+        }
+        if let more @ 1.. = alert.evidence_total.saturating_sub(shown.len() as u64)
+            && !shown.is_empty()
+        {
             self.indented("  ", &format!("and {}", figures::counted(more, "more event")), DIM)?;
         }
         Ok(())
@@ -224,17 +247,24 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
+/// An object's name in at most `room` characters where its last part allows: CloudTrail repeats in it what the folders say.
+fn shorten(object: &str, room: usize) -> String {
+    match object.rsplit_once('/') {
+        Some((_, name)) if object.chars().count() > room => format!("…/{name}"),
+        _ => object.to_owned(),
+    }
+}
+
 /// One event in a line.
 fn describe(event: &Evidence) -> String {
     let service = event.event_source.strip_suffix(".amazonaws.com").unwrap_or(&event.event_source);
     let error = event.error_code.as_ref().map(|e| format!(" {}", plain(e))).unwrap_or_default();
     format!(
-        "{} {}:{}{error} from {}, event {} in {}",
+        "{} {}:{}{error} from {}, event {}",
         plain(&event.event_time),
         plain(service),
         plain(&event.event_name),
         plain(&event.source_ip),
         plain(&event.event_id),
-        plain(&event.object),
     )
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// Longer strings are cut: a name may be 10 KB of spaces.
-const MAX_CHARS: usize = 400;
+const MAX_CHARS: usize = 1_000;
 
 /// The text with everything that could act on a terminal, or hide from its reader, replaced by `�`; line breaks too.
 pub fn plain(text: &str) -> Cow<'_, str> {

@@ -8,3 +8,4 @@
 mod cli;
 mod tidy;
 mod trailhound;
+mod trails;
