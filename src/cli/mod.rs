@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod detectors;
 pub mod exit;
+mod explain_policy;
 mod interrupt;
 mod moment;
 mod progress;
@@ -53,6 +54,7 @@ struct Arguments {
 enum Command {
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
+    ExplainPolicy(explain_policy::Arguments),
     Detectors(detectors::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -71,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match arguments.command {
         Command::Replay(arguments) => replay::run(arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::ExplainPolicy(arguments) => explain_policy::run(&arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

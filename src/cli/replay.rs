@@ -113,7 +113,7 @@ fn account(text: &str) -> Result<String, String> {
     }
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
     Severity::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| {
         let names: Vec<_> = Severity::ALL.iter().map(|s| s.name()).collect();
         format!("one of {}", names.join(", "))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// What its holder may do: policies of users, groups, roles, permission sets.
     Identity,
@@ -31,7 +32,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind of its name in the data files.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "identity" => Self::Identity,
             "trust" => Self::Trust,

@@ -183,6 +183,10 @@ fn is_broad_resource(resource: &str) -> bool {
         return true;
     }
     let Some(name) = resource.splitn(6, ':').nth(5) else { return false };
+    // A bucket's name stands where others have their type.
+    if resource.contains(":s3:") {
+        return name.starts_with('*');
+    }
     let last = name.split_once(['/', ':']).map_or(name, |(_, rest)| rest);
     resource.starts_with("arn:") && is_anything(last)
 }
@@ -246,7 +250,8 @@ mod tests {
             ("arn:aws:iam::123456789012:role/app", false),
             ("arn:aws:lambda:*:*:function:*", true),
             ("arn:aws:s3:::*", true),
-            ("arn:aws:s3:::bucket/*", true),
+            ("arn:aws:s3:::bucket/*", false),
+            ("arn:aws:s3:::*/*", true),
         ] {
             assert_eq!(is_broad_resource(resource), expected, "{resource}");
         }

@@ -79,15 +79,15 @@ fn party(principal: &Principal, fences: &[Fence]) -> Vec<Party> {
         PrincipalKind::Federated => vec![Party::Federated(value.to_owned())],
         PrincipalKind::CanonicalUser => vec![Party::Opaque(value.to_owned())],
         PrincipalKind::Aws | PrincipalKind::Other => {
+            if value.starts_with("arn:") && value.contains(":organization/") {
+                return vec![Party::Organization(value.rsplit('/').next().unwrap_or(value).to_owned())];
+            }
             let account = if is_account(value) { value } else { crate::actor::account_of_arn(value) };
             if is_account(account) {
                 return vec![Party::Account(account.to_owned())];
             }
             if account == "cloudfront" {
                 return vec![Party::Service("cloudfront.amazonaws.com".to_owned())];
-            }
-            if value.starts_with("arn:") && value.contains(":organization/") {
-                return vec![Party::Organization(value.rsplit('/').next().unwrap_or(value).to_owned())];
             }
             // `*` alone, or in the place of the account.
             if value.contains('*') && (account.is_empty() || account.contains('*')) {

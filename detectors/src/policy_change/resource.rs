@@ -174,9 +174,13 @@ fn names_subject(provider: &str, conditions: &[Condition]) -> bool {
     })
 }
 
+/// Whether the fixed beginning of a subject names somebody. `repo:octo*` names everyone who takes a name like that.
 fn names_more_than_a_sort(subject: &str) -> bool {
+    const SORTS: [&str; 6] = ["", "repo", "system", "system:serviceaccount", "project_path", "organization"];
     let fixed = subject.split(['*', '?']).next().unwrap_or("");
-    fixed == subject || fixed.rsplit(':').next().is_some_and(|rest| !rest.is_empty())
+    fixed == subject
+        || (!SORTS.contains(&fixed.trim_end_matches([':', '/']))
+            && (!fixed.starts_with("repo:") || fixed.contains('/')))
 }
 
 /// How bad it is that anyone may.

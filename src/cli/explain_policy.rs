@@ -1,0 +1,153 @@
+//! `trailhound explain-policy`.
+
+use std::io::{self, Read as _, Write};
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use clap::ValueHint;
+
+use super::{Done, config, exit};
+use crate::config::Config;
+use crate::detectors::Severity;
+use crate::detectors::policy_change::{self, Explanation, Kind};
+use crate::report::text::plain;
+
+const EXAMPLES: &str = "\
+Examples:
+  trailhound explain-policy policy.json
+  aws iam get-role --role-name ci --query Role.AssumeRolePolicyDocument |
+      trailhound explain-policy - --account 123456789012
+  trailhound explain-policy policy.json --format json --fail-on medium
+
+Exit codes: 0 nothing as grave as --fail-on, 1 failed, 2 wrong command line or configuration,
+3 not a policy, 4 a verdict reached --fail-on.";
+
+/// No policy is longer; what lies behind is not read.
+const MAX_READ: u64 = 1024 * 1024;
+
+/// Judge a policy document as policy_change would: what it opens, to whom, and why
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The document, as JSON; - is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+
+    /// How to read it [default: what it looks like]
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<As>,
+
+    /// The account it belongs to: others are strangers
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    account: String,
+
+    /// The configuration, for the organization and trusted accounts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// text for people, json for programs
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+
+    /// End with exit code 4 if a verdict is at least this grave
+    #[arg(long, value_name = "SEVERITY", default_value = "high", value_parser = super::replay::severity)]
+    fail_on: Severity,
+}
+
+/// How a document is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum As {
+    /// What its holder may do
+    Identity,
+    /// Who may assume a role
+    Trust,
+    /// Who may come to a resource
+    Resource,
+}
+
+/// How the verdicts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Reads, judges, tells.
+pub(super) fn run(arguments: &Arguments) -> Done {
+    let config = match &arguments.config {
+        Some(file) => Config::load(file).map_err(config::refused)?,
+        None => Config::default(),
+    };
+    let text = read(arguments)?;
+    let kind = arguments.kind.map(|kind| match kind {
+        As::Identity => Kind::Identity,
+        As::Trust => Kind::Trust,
+        As::Resource => Kind::Resource,
+    });
+    let explanation = match policy_change::explain(&text, kind, &arguments.account, &config.organization) {
+        Ok(explanation) => explanation,
+        Err(why) => {
+            writeln!(anstream::stderr().lock(), "not a policy: {why}")?;
+            return Ok(exit::UNREADABLE);
+        }
+    };
+    match arguments.format {
+        Format::Text => write_text(&mut anstream::stdout().lock(), &explanation)?,
+        Format::Json => {
+            let mut stdout = io::stdout().lock();
+            serde_json::to_writer_pretty(&mut stdout, &explanation).map_err(io::Error::from)?;
+            writeln!(stdout)?;
+        }
+    }
+    let reached = explanation.severity().is_some_and(|severity| severity >= arguments.fail_on);
+    Ok(if reached { exit::ALERTED } else { exit::OK })
+}
+
+fn read(arguments: &Arguments) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if arguments.file.as_os_str() == "-" {
+        io::stdin()
+            .lock()
+            .take(MAX_READ)
+            .read_to_string(&mut text)
+            .context("failed to read standard input")?;
+    } else {
+        let file = &arguments.file;
+        let what = || format!("failed to read {}", file.display());
+        std::fs::File::open(file)
+            .with_context(what)?
+            .take(MAX_READ)
+            .read_to_string(&mut text)
+            .with_context(what)?;
+    }
+    Ok(text)
+}
+
+fn write_text(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {
+    let read_as = format!("{:?}", explanation.kind).to_lowercase();
+    if explanation.verdicts.is_empty() {
+        return writeln!(out, "read as {read_as}: nothing to say");
+    }
+    writeln!(out, "read as {read_as}:")?;
+    for verdict in &explanation.verdicts {
+        let style = style(verdict.severity);
+        writeln!(
+            out,
+            "{style}{:13}{style:#} {}: {}",
+            verdict.severity,
+            verdict.code.name(),
+            verdict.code.meaning()
+        )?;
+        writeln!(out, "              {}", plain(&verdict.text))?;
+    }
+    Ok(())
+}
+
+fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical | Severity::High => AnsiColor::Red.on_default().bold(),
+        Severity::Medium => AnsiColor::Yellow.on_default(),
+        Severity::Low | Severity::Informational => Style::new(),
+    }
+}
