@@ -104,6 +104,11 @@ impl Expectation<'_> {
         self.peaks.partition_point(|peak| *peak >= observed)
     }
 
+    /// What the busiest window reached on at least `n` of the watched days.
+    pub fn reached_on(&self, n: usize) -> u64 {
+        n.checked_sub(1).and_then(|rank| self.peaks.get(rank)).copied().unwrap_or(0)
+    }
+
     /// How rare `observed` is, and what that rests on: `busiest in 41 days; before: 12`.
     pub fn basis(&self, observed: u64) -> String {
         let Self { whose, busiest, days, .. } = self;
@@ -139,7 +144,9 @@ mod tests {
         assert_eq!(expectation.basis(500), "busiest in 40 days of this actor; before: 480");
         assert_eq!(expectation.basis(100), "as busy on 1 of 40 days of this actor; busiest: 480");
         peaks.insert(27, 470);
-        assert_eq!(past.expect(&own(&peaks)).unwrap().expected, 470);
+        let expectation = past.expect(&own(&peaks)).unwrap();
+        assert_eq!(expectation.expected, 470);
+        assert_eq!([1, 2, 3, 40, 41].map(|n| expectation.reached_on(n)), [480, 470, 3, 3, 0]);
     }
 
     #[test]

@@ -112,14 +112,14 @@ impl<B: Bucket> Windows<B> {
         self.minutes = self.minutes.split_off(&first_kept);
     }
 
-    /// Drops the peaks of hours that were ordinary: on two days of a week at the latest a day before them a window was at
-    /// least as busy. What expects at least the second busiest day (see [`crate::baseline`]) finds nothing in them, so
-    /// long as it looks back that week. Joining other facts later only makes more hours ordinary.
-    pub fn drop_ordinary(&mut self) {
+    /// Drops the peaks of hours that were ordinary: on `often` days of the two weeks that ended a day before them a window was
+    /// at least as busy. What expects at least what `often` days of those reached (see [`crate::baseline`]) finds nothing
+    /// in them. Joining other facts later only makes more hours ordinary.
+    pub fn drop_ordinary(&mut self, often: usize) {
         let Self { hours, days, .. } = self;
         hours.retain(|hour, peak| {
             let day = EventTime::of_hour(*hour).day();
-            days.range(day - 8..day - 1).filter(|(_, busiest)| **busiest >= peak.count).count() < 2
+            days.range(day - 15..day - 1).filter(|(_, busiest)| **busiest >= peak.count).count() < often
         });
     }
 

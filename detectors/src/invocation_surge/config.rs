@@ -39,7 +39,7 @@ impl Default for Config {
         Self {
             factor: 4.0,
             learning_multiple: 3.0,
-            episode_gap_hours: 12,
+            episode_gap_hours: 26,
             growth_factor: 3.0,
             dear_usd_per_hour: 20.0,
             throttled: 100,

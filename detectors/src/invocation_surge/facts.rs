@@ -20,6 +20,9 @@ pub(super) const EVIDENCE: usize = 5;
 /// How many accounts are remembered to look for siblings in.
 pub(super) const ACCOUNTS: usize = 256;
 
+/// What happened on this many days is usual, however long the key is known.
+pub(super) const USUAL_DAYS: usize = 3;
+
 /// A key's facts. Bounded by its minutes within the lateness horizon, its unusual hours, and its days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
@@ -48,7 +51,7 @@ impl Join for Remembered {
 impl Facts for Remembered {
     fn close(&mut self, closed: i64) {
         self.calls.close(closed, self.least);
-        self.calls.drop_ordinary();
+        self.calls.drop_ordinary(USUAL_DAYS);
     }
 
     fn forget(&mut self, horizon: EventTime) {

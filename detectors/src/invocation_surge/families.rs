@@ -130,7 +130,9 @@ impl Family {
                 traits!("function", "invocations", "function", &[Target, Throttled], 300, least 50)
             }
             Self::Attempts => traits!("attempts", "attempts", "function", &[Target], 60, least 20),
-            Self::Model => traits!("model", "invocations", "model", &[Target, Throttled], 50, least 10),
+            Self::Model => {
+                traits!("model", "invocations", "model", &[Actor, Target, Throttled], 50, least 10)
+            }
             Self::Agent => traits!("agent", "invocations", "agent", &[Target, Throttled], 50, least 10),
             Self::Workflow => {
                 traits!("workflow", "executions", "state_machine", &[Target, Throttled], 100, least 20)

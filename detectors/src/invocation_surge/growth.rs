@@ -1,5 +1,7 @@
 //! Growth over days that no window shows.
 
+use std::cell::OnceCell;
+
 use super::facts::Day;
 use super::judge::Judge;
 use super::tell;
@@ -84,7 +86,7 @@ fn growth<'a>(judge: &Judge<'a>, totals: &[(i64, u64)], last: i64, remembered: i
     // Windows that surged on these days have told already.
     let surged = || {
         let hours = judge.facts.calls.hours(judge.config.floor(judge.family, judge.subject));
-        let (days, siblings) = (judge.facts.calls.days(), std::cell::OnceCell::new());
+        let (days, siblings) = (judge.facts.calls.days(), OnceCell::new());
         let span = EventTime::of_day(first).hour()..EventTime::of_day(last + 1).hour();
         hours.range(span).any(|(hour, peak)| judge.surge((*hour, peak), &days, &siblings).is_some())
     };

@@ -1,7 +1,10 @@
 //! Which windows are surges.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use super::config::Config;
-use super::facts::{Remembered, Shape};
+use super::facts::{Remembered, Shape, USUAL_DAYS};
 use super::families::{Family, Subject};
 use super::observe::ACCOUNT;
 use super::{growth, tell};
@@ -15,12 +18,17 @@ use crate::window::Peak;
 
 /// A surge within the gap of another is told only when this many times larger.
 const ESCALATION: f64 = 3.0;
+/// Percent of the calls that one actor makes when it does it nearly alone.
+const ALONE: usize = 80;
 /// This many attempts for each request are a storm; Lambda tries three times at most.
 const STORM: f64 = 2.0;
 
 /// Whether a surge is told depends on surges up to this much earlier, and each of those on the days before it. So all look
 /// back this much less than facts are kept, and what was forgotten changes nothing.
 const MARGIN_DAYS: u32 = 5;
+
+/// Days after which what was usual is told from what happened twice.
+const MONTH: i64 = 30;
 
 /// One key being judged.
 pub(super) struct Judge<'a> {
@@ -41,6 +49,8 @@ pub(super) struct Surge<'a> {
     /// What was counted: of a family that counts names those of the whole window, each once.
     pub(super) observed: u64,
     pub(super) threshold: f64,
+    /// What was usual, if anything is known.
+    pub(super) expected: Option<u64>,
     pub(super) expectation: Option<Expectation<'a>>,
     /// The key is still being learnt, and nothing like it is known.
     pub(super) learning: bool,
@@ -70,7 +80,7 @@ impl<'a> Judge<'a> {
         if hours.is_empty() {
             return;
         }
-        let (days, siblings) = (self.facts.calls.days(), std::cell::OnceCell::new());
+        let (days, siblings) = (self.facts.calls.days(), OnceCell::new());
         let gap = i64::from(self.config.episode_gap_hours);
         // Whether a surge is told depends on those within the gap before it, and what it continues on one gap more.
         let first = self.around.span.start.hour().saturating_sub(2 * gap);
@@ -79,7 +89,8 @@ impl<'a> Judge<'a> {
             let Some(surge) = self.surge((*hour, peak), &days, &siblings) else { continue };
             recent.retain(|(before, ..)| hour - before <= gap);
             let largest = recent.iter().map(|(_, observed, _)| *observed).max();
-            let is_told = largest.is_none_or(|largest| surge.observed as f64 >= ESCALATION * largest as f64);
+            let is_told = largest.is_none_or(|largest| surge.observed as f64 >= ESCALATION * largest as f64)
+                && !self.is_told_of_actor(&surge);
             let mut id = None;
             if is_told {
                 let mut finding = tell::surge(self, &surge);
@@ -96,7 +107,7 @@ impl<'a> Judge<'a> {
         &self,
         (hour, peak): (i64, &'s Peak<Shape>),
         days: &'s DayPeaks,
-        siblings: &'s std::cell::OnceCell<DayPeaks>,
+        siblings: &'s OnceCell<DayPeaks>,
     ) -> Option<Surge<'s>> {
         let observed = if self.family.counts_names() && self.subject != Subject::Throttled {
             peak.summary.names.count().min(peak.count)
@@ -124,25 +135,45 @@ impl<'a> Judge<'a> {
             let peaks = siblings.get_or_init(|| self.sibling_peaks());
             let like = past.expect(&[Candidate { whose: "the same in other accounts", peaks, since: None }]);
             is_learning = young(&like);
-            if like.as_ref().map(|e| e.expected) > expectation.as_ref().map(|e| e.expected) {
+            if like.as_ref().map(usual) > expectation.as_ref().map(usual) {
                 expectation = like;
             }
         }
         if expectation.is_none() && !self.speaks_for_itself(start, account) {
             return None;
         }
-        let expected = expectation.as_ref().map_or(0, |e| e.expected) as f64;
+        let expected = expectation.as_ref().map(usual);
         let factor = if self.family == Family::Attempts { STORM } else { self.config.factor };
         let multiple = if is_learning { self.config.learning_multiple } else { 1.0 };
-        let threshold = (factor * expected).max(floor as f64) * multiple;
+        let threshold = (factor * expected.unwrap_or(0) as f64).max(floor as f64) * multiple;
         (observed as f64 >= threshold).then_some(Surge {
             hour,
             peak,
             observed,
             threshold,
+            expected,
             expectation,
             learning: is_learning,
         })
+    }
+
+    /// Whether one actor does it nearly alone, and has a surge of its own that tells the same.
+    fn is_told_of_actor(&self, surge: &Surge<'_>) -> bool {
+        if self.subject != Subject::Target || !self.family.traits().subjects.contains(&Subject::Actor) {
+            return false;
+        }
+        let Some((actor, _)) = tell::leading(&surge.peak.summary, ALONE, |call| &call.other) else {
+            return false;
+        };
+        let class = self.family.class(Subject::Actor);
+        let key = Key { class, account: Arc::clone(&self.key.account), entity: actor.into() };
+        let Some(facts) = self.around.others.facts(key.as_ref()) else { return false };
+        let learning = self.learning.clone();
+        let actor = Judge { key: &key, facts, subject: Subject::Actor, learning, ..*self };
+        let hours = facts.calls.hours(self.config.floor(self.family, Subject::Actor));
+        let (days, siblings) = (facts.calls.days(), OnceCell::new());
+        let mut near = hours.range(surge.hour - 1..=surge.hour + 1);
+        near.any(|(hour, peak)| actor.surge((*hour, peak), &days, &siblings).is_some())
     }
 
     /// Whether a number says something before anything is known to compare it with: not where every application's
@@ -199,6 +230,12 @@ impl<'a> Judge<'a> {
         }
         peaks
     }
+}
+
+/// What is usual: the busiest window of the second busiest day; once a month is known, of the third, so that what was done
+/// to a key twice in all that time does not hide the next.
+fn usual(expectation: &Expectation<'_>) -> u64 {
+    if expectation.days < MONTH { expectation.expected } else { expectation.reached_on(USUAL_DAYS) }
 }
 
 /// Whether an actor's id is that of AWS itself.

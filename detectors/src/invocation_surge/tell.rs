@@ -57,7 +57,7 @@ pub(super) fn surge(judge: &Judge<'_>, surge: &Surge<'_>) -> Finding {
         severity,
         measure: Some(Measure {
             observed: surge.observed as f64,
-            expected: surge.expectation.as_ref().map(|e| e.expected as f64),
+            expected: surge.expected.map(|expected| expected as f64),
             threshold: surge.threshold,
             unit,
         }),
@@ -158,6 +158,7 @@ fn finding(judge: &Judge<'_>, told: Told) -> Finding {
 fn kind(judge: &Judge<'_>) -> &'static str {
     match (judge.family, judge.subject) {
         (Family::Attempts, _) => "retry_storm",
+        (Family::Model, Subject::Actor) => "model_use",
         (family, subject) => family.traits().kinds[subject as usize],
     }
 }
@@ -198,7 +199,7 @@ fn severity(judge: &Judge<'_>, surge: &Surge<'_>, worse: usize) -> Severity {
 }
 
 fn comparison(surge: &Surge<'_>) -> String {
-    match surge.expectation.as_ref().map(|e| e.expected) {
+    match surge.expected {
         None => "with no history to compare".to_owned(),
         Some(0) => "usually none".to_owned(),
         Some(expected) => format!("{:.0} times the usual", surge.observed as f64 / expected as f64),
@@ -220,24 +221,28 @@ fn basis(surge: &Surge<'_>, count: &str) -> Reason {
 /// Who or what is behind most of the calls, and from where.
 fn drivers(judge: &Judge<'_>, shape: &Shape) -> Option<Reason> {
     let mut parts = Vec::new();
-    if let Some((other, percent)) = leading(shape, |call| &call.other) {
+    if let Some((other, percent)) = leading(shape, LEADS, |call| &call.other) {
         let what = if judge.subject == Subject::Actor { "on" } else { "by" };
         parts.push(format!("{percent} % {what} {other}"));
     }
-    if let Some((source, percent)) = leading(shape, |call| &call.source) {
+    if let Some((source, percent)) = leading(shape, LEADS, |call| &call.source) {
         parts.push(format!("{percent} % from {source}"));
     }
-    if let Some((trigger, percent)) = leading(shape, |call| &call.trigger) {
+    if let Some((trigger, percent)) = leading(shape, LEADS, |call| &call.trigger) {
         parts.push(format!("{percent} % triggered by {trigger}"));
     }
     (!parts.is_empty()).then(|| Reason::new("drivers", parts.join(", ")))
 }
 
-/// The most frequent non-empty value among the sampled calls, with its share, if that is worth telling.
-fn leading<'s>(shape: &'s Shape, field: impl Fn(&'s Call) -> &'s str) -> Option<(&'s str, usize)> {
+/// The most frequent non-empty value among the sampled calls, with its share, if that is at least so many percent.
+pub(super) fn leading<'s>(
+    shape: &'s Shape,
+    percent: usize,
+    field: impl Fn(&'s Call) -> &'s str,
+) -> Option<(&'s str, usize)> {
     let (value, count) = frequencies(shape, field).into_iter().next()?;
-    let percent = 100 * count / shape.calls.len().max(1);
-    (percent >= LEADS).then_some((value, percent))
+    let leads = 100 * count / shape.calls.len().max(1);
+    (leads >= percent).then_some((value, leads))
 }
 
 /// Non-empty values among the sampled calls, the most frequent first.
@@ -276,7 +281,7 @@ fn recursion(judge: &Judge<'_>, surge: &Surge<'_>) -> Option<Reason> {
         let text = format!("{percent} % of the calls come from the function's own sessions");
         return Some(Reason::new("recursion", text));
     }
-    let (trigger, _) = leading(&surge.peak.summary, |call| &call.trigger)?;
+    let (trigger, _) = leading(&surge.peak.summary, LEADS, |call| &call.trigger)?;
     let written = match trigger.strip_prefix("arn:aws:s3:::") {
         Some(bucket) => KeyRef {
             class: Family::ObjectWrites.class(Subject::Target),
@@ -319,7 +324,8 @@ fn dollars_per_hour(judge: &Judge<'_>, surge: &Surge<'_>) -> Option<f64> {
         .calls
         .iter()
         .filter_map(|call| {
-            let name = if call.name.is_empty() { &judge.key.entity } else { &call.name };
+            let target = if judge.subject == Subject::Actor { &call.other } else { &judge.key.entity };
+            let name = if call.name.is_empty() { target } else { &call.name };
             judge.config.price(judge.family, name)
         })
         .collect();

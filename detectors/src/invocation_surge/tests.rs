@@ -206,14 +206,20 @@ fn a_functions_role_reads_out_a_table() {
     let mut calls = daily(&get, 20, 120);
     let scan = Call { service: "dynamodb", name: "Scan", source_ip: "203.0.113.66", ..get };
     calls.extend(burst(&scan, MONDAY.plus(20 * DAY), 400, 120));
-    let found = find(calls, 14);
-    assert_eq!(found.len(), 2, "by actor and by table: {:?}", kinds(&found));
-    let by_actor = found.iter().find(|f| f.entity.kind == "actor").unwrap();
+    let found = find(calls.clone(), 14);
+    assert_eq!(found.len(), 1, "the table tells what its one reader tells already: {:?}", kinds(&found));
+    let by_actor = &found[0];
+    assert_eq!(by_actor.entity.kind, "actor");
     assert_eq!(by_actor.entity.id, "arn:aws:iam::111122223333:role/orders-role");
     assert_eq!(by_actor.kind, "scans_read_out");
     let drivers = "100 % on arn:aws:dynamodb:eu-west-1:111122223333:table/orders, 100 % from 203.0.113.66";
     assert_eq!(by_actor.reasons[1].text, drivers);
     assert_eq!(by_actor.actor.as_ref().unwrap().session.as_deref(), Some("orders"));
+    let other = Call { identity: testing::role("arn:aws:sts::111122223333:assumed-role/batch/i-0a"), ..scan };
+    calls.extend(burst(&other, MONDAY.plus(20 * DAY), 25, 120));
+    calls.extend(burst(&Call { region: "eu-west-2", ..other }, MONDAY.plus(20 * DAY), 300, 120));
+    let found = find(calls, 14);
+    assert_eq!(found.iter().filter(|f| f.entity.kind == "table").count(), 1, "{:?}", kinds(&found));
 }
 
 #[test]
@@ -227,6 +233,16 @@ fn a_burst_over_the_hour_and_the_day_after_are_one_and_a_larger_one_is_told() {
     let found = find(calls, 14);
     assert_eq!(found.len(), 2);
     assert_eq!(found[1].continues.as_deref(), Some(&*found[0].id()));
+}
+
+#[test]
+fn what_was_done_twice_in_a_month_does_not_hide_the_next_time_and_three_times_do() {
+    let mut calls = daily(&invoke(), 50, 100);
+    let flood = |day| burst(&invoke(), MONDAY.plus(day * DAY + 12 * HOUR), 2_000, 250);
+    for (day, told) in [(20, 1), (30, 2), (40, 3), (45, 3)] {
+        calls.extend(flood(day));
+        assert_eq!(find(calls.clone(), 14).len(), told, "after day {day}");
+    }
 }
 
 #[test]
