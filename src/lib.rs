@@ -16,5 +16,6 @@ pub mod simulate;
 pub mod sink;
 pub mod store;
 pub mod suppress;
+pub mod whole_file;
 
 pub use trailhound_detectors as detectors;

@@ -19,8 +19,9 @@ use crate::inflate;
 use crate::ingest::local;
 use crate::replay::{self, Outcome, Progress, Request};
 use crate::report::{Report, Summary};
-use crate::sink::{self, Output};
+use crate::sink;
 use crate::suppress::{Sifted, sift};
+use crate::whole_file::WholeFile;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -162,7 +163,7 @@ impl Arguments {
         }
         // Learnt after hours that the folder is missing, this would cost them.
         for path in [&self.output, &self.facts_out].into_iter().flatten() {
-            drop(Output::create(path).with_context(|| cannot_write(path))?);
+            drop(WholeFile::create(path).with_context(|| cannot_write(path))?);
         }
         let is_for_people = self.output.is_none() && io::stdout().is_terminal();
         Ok(Plan {
@@ -274,8 +275,8 @@ fn tell(alerts: &[Alert], summary: Summary<'_>, format: Format, output: Option<&
     Ok(())
 }
 
-fn write_file(path: &Path, write: impl FnOnce(&mut Output) -> io::Result<()>) -> anyhow::Result<()> {
-    let written = Output::create(path).and_then(|mut output| {
+fn write_file(path: &Path, write: impl FnOnce(&mut WholeFile) -> io::Result<()>) -> anyhow::Result<()> {
+    let written = WholeFile::create(path).and_then(|mut output| {
         write(&mut output)?;
         output.commit()
     });

@@ -1,9 +1,5 @@
 //! Where alerts go.
 
-mod file;
-
-pub use file::Output;
-
 use std::io::{self, Write};
 
 use crate::alert::Alert;

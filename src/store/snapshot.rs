@@ -17,6 +17,8 @@ use sha2::{Digest as _, Sha256};
 use trailhound_detectors::Detector;
 use trailhound_detectors::catalogue::{self, Ledgers, Slot, Visit};
 
+use crate::whole_file::WholeFile;
+
 const MAGIC: &[u8; 17] = b"trailhound facts\n";
 const FORMAT: u32 = 1;
 const HEADER: usize = MAGIC.len() + size_of::<u32>() + 32;
@@ -209,12 +211,9 @@ impl Visit for Load<'_> {
 pub fn save(ledgers: &Ledgers, path: &Path) -> Result<(), SnapshotError> {
     let failed = |source| SnapshotError::Write { path: path.to_owned(), source };
     let bytes = encode(ledgers).map_err(|e| failed(std::io::Error::other(e)))?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file =
-        tempfile::Builder::new().prefix(".trailhound-facts-").tempfile_in(folder).map_err(failed)?;
+    let mut file = WholeFile::create(path).map_err(failed)?;
     file.write_all(&bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
+    file.commit().map_err(failed)?;
     Ok(())
 }
 

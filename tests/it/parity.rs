@@ -1,5 +1,4 @@
-//! The same events give the same alerts, however they come: in any order, copied, split over any files, on any number of
-//! threads, in one run or in two.
+//! The same events give the same alerts, whatever files they stand in: in any order, copied, or split.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -70,19 +69,6 @@ fn write_object(path: &Path, records: &[Value]) {
 }
 
 #[test]
-fn threads_and_repetition_change_no_byte() {
-    let folder = trail();
-    let one = alerts(&folder, &["trail/AWSLogs", "--threads", "1"]);
-    for arguments in [
-        &["trail/AWSLogs", "--threads", "2"][..],
-        &["trail/AWSLogs", "--threads", "7"],
-        &["trail/AWSLogs", "trail/AWSLogs", "--threads", "3"],
-    ] {
-        assert_eq!(alerts(&folder, arguments), one, "{arguments:?}");
-    }
-}
-
-#[test]
 fn shuffled_copied_and_split_files_give_the_same_alerts() {
     let folder = trail();
     let before = without_objects(&alerts(&folder, &["trail/AWSLogs"]));
@@ -107,29 +93,4 @@ fn shuffled_copied_and_split_files_give_the_same_alerts() {
     for (after, before) in after.iter().zip(&before) {
         assert_eq!(after, before);
     }
-}
-
-#[test]
-fn facts_saved_in_the_middle_give_the_same_alerts() {
-    let folder = trail();
-    let whole = alerts(&folder, &["trail/AWSLogs"]);
-    for half in ["first", "second"] {
-        fs::create_dir(folder.path(half)).unwrap();
-    }
-    // By delivery, as a trail would be read month by month.
-    let mut all = objects(&folder.path("trail/AWSLogs"));
-    let delivered =
-        |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().split('_').nth(3).unwrap().to_owned();
-    all.sort_by_key(delivered);
-    for (n, object) in all.iter().enumerate() {
-        let half = if n < all.len() / 2 { "first" } else { "second" };
-        let name = object.strip_prefix(folder.path("trail/AWSLogs")).unwrap();
-        let target = folder.path(half).join(name);
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(object, target).unwrap();
-    }
-    let first = folder.run(&["replay", "first", "--format", "json", "--facts-out", "facts"]);
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
-    let second = alerts(&folder, &["second", "--facts-in", "facts"]);
-    assert_eq!(without_objects(&second), without_objects(&whole));
 }

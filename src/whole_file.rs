@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// A file being written. What was there before stays until [`Output::commit`]; dropped before that, nothing is left
+/// A file being written. What was there before stays until [`WholeFile::commit`]; dropped before that, nothing is left
 /// behind. The file is the writer's own: alerts name people and access keys.
 #[derive(Debug)]
-pub struct Output(Inner);
+pub struct WholeFile(Inner);
 
 #[derive(Debug)]
 enum Inner {
     /// Beside its final place, so that moving it there is one step.
     Replacing { file: BufWriter<NamedTempFile>, path: PathBuf },
     /// A device or pipe, such as `/dev/null`, is written to, never replaced.
-    Device(File),
+    Device(BufWriter<File>),
 }
 
-impl Output {
+impl WholeFile {
     /// Starts writing what is to become the file at `path`.
     pub fn create(path: &Path) -> io::Result<Self> {
         match fs::metadata(path) {
@@ -27,7 +27,7 @@ impl Output {
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
             }
             Ok(metadata) if !metadata.is_file() => {
-                return Ok(Self(Inner::Device(File::options().write(true).open(path)?)));
+                return Ok(Self(Inner::Device(BufWriter::new(File::options().write(true).open(path)?))));
             }
             _ => {}
         }
@@ -56,7 +56,7 @@ impl Output {
     }
 }
 
-impl Write for Output {
+impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Inner::Replacing { file, .. } => file.write(bytes),
@@ -82,12 +82,12 @@ mod tests {
         let path = folder.path().join("alerts.jsonl");
         fs::write(&path, "old").unwrap();
 
-        let mut abandoned = Output::create(&path).unwrap();
+        let mut abandoned = WholeFile::create(&path).unwrap();
         abandoned.write_all(b"half").unwrap();
         drop(abandoned);
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
 
-        let mut output = Output::create(&path).unwrap();
+        let mut output = WholeFile::create(&path).unwrap();
         output.write_all(b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         output.commit().unwrap();
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn a_folder_is_refused_before_anything_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Output::create(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-        assert!(Output::create(&folder.path().join("missing/alerts.jsonl")).is_err());
+        assert_eq!(WholeFile::create(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert!(WholeFile::create(&folder.path().join("missing/alerts.jsonl")).is_err());
     }
 
     #[cfg(unix)]
@@ -107,7 +107,7 @@ mod tests {
     fn a_device_is_written_to_and_a_link_is_followed() {
         use std::os::unix::fs::FileTypeExt as _;
 
-        let mut null = Output::create(Path::new("/dev/null")).unwrap();
+        let mut null = WholeFile::create(Path::new("/dev/null")).unwrap();
         null.write_all(b"x").unwrap();
         null.commit().unwrap();
         assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
@@ -116,7 +116,7 @@ mod tests {
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        let mut output = Output::create(&link).unwrap();
+        let mut output = WholeFile::create(&link).unwrap();
         output.write_all(b"new").unwrap();
         output.commit().unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
