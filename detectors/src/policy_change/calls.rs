@@ -184,6 +184,16 @@ pub(crate) fn managed(arn: &str) -> Managed {
     MANAGED.get(name).copied().unwrap_or_default()
 }
 
+/// Where a call names the role it hands to a service.
+pub(crate) fn passed_role(action: &Action) -> Option<&'static str> {
+    static CARRIERS: LazyLock<HashMap<u64, &'static str>> = LazyLock::new(|| {
+        rows(include_str!("../../data/pass_role.tsv"))
+            .map(|[service, name, role]| (stable_hash(format!("{service}:{name}").as_bytes()), role))
+            .collect()
+    });
+    CARRIERS.get(&action.id.0).copied()
+}
+
 /// Whether an ARN is of a policy that AWS manages.
 pub(crate) fn is_aws_managed(arn: &str) -> bool {
     arn.split(':').nth(4) == Some("aws")

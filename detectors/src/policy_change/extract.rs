@@ -10,7 +10,7 @@ use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::calls::{self, Call, DocumentRow, Special};
 use crate::policy_change::facts::{Change, Remembered, Version, What};
-use crate::policy_change::{network, path, shares};
+use crate::policy_change::{network, path, shares, steps};
 
 /// Facts of a resource.
 pub(crate) const RESOURCE: Class = Class(0);
@@ -29,11 +29,14 @@ const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policy
 
 /// Records everything the event did.
 pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+    let carrier = event.action.is("sts", "AssumeRole") || calls::passed_role(event.action).is_some();
     match calls::of(event.action) {
-        Some(call) if is_noise(event, call) => {}
+        Some(call) if is_noise(event, call) => return,
         Some(call) => listed(event, call, ledger),
-        None => unlisted(event, ledger),
+        None if carrier => {}
+        None => return unlisted(event, ledger),
     }
+    steps::of_call(event, ledger);
 }
 
 /// Claimed for the rare one among many: told apart without opening anything.
@@ -318,7 +321,9 @@ impl Recorder<'_, '_> {
             region: strings.share(event.region),
             evidence: Evidence { error_code: failure(event), ..Evidence::of(event, strings) },
         };
-        facts.insert(event.time, event.call, change);
+        let weight = facts.graveness(&change);
+        facts.insert(event.time, event.call, change.clone());
+        steps::of_change(event, &change, weight, self.ledger);
     }
 }
 

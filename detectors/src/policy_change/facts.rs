@@ -12,7 +12,10 @@ use crate::event::CallId;
 use crate::finding::{Evidence, Severity};
 use crate::lattice::Join;
 use crate::policy_change::analysis::{self, Kind, Setting};
+use crate::policy_change::calls;
 use crate::policy_change::document::Document;
+use crate::policy_change::steps::Steps;
+use crate::policy_change::verdict::Code;
 use crate::time::EventTime;
 
 /// More changes of one resource in one hour are not all kept: the gravest are, and of equally grave ones the first. So
@@ -123,12 +126,14 @@ impl Change {
 
 type Moment = (EventTime, u64);
 
-/// The facts of a resource.
+/// The facts of a resource, or of an actor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
     changes: BTreeMap<Moment, Change>,
     /// Exactly the documents that changes refer to.
     documents: BTreeMap<Digest, Arc<str>>,
+    /// What an actor did; nothing in facts of a resource.
+    pub(crate) steps: Steps,
 }
 
 impl Remembered {
@@ -187,7 +192,7 @@ impl Remembered {
     }
 
     /// How grave a change is by itself: a function of the change alone, whatever else is known.
-    fn graveness(&self, change: &Change) -> Severity {
+    pub(crate) fn graveness(&self, change: &Change) -> Severity {
         let judged = |kind, digest| {
             let organization = Organization::default();
             match self.document(digest) {
@@ -203,6 +208,9 @@ impl Remembered {
         match &change.what {
             What::Set(kind, digest) | What::Version(kind, digest, _) => judged(*kind, *digest),
             What::Grant(digest) => judged(Kind::Resource, *digest),
+            What::Attach(arn) if calls::is_aws_managed(arn) => {
+                calls::managed(arn).0.map_or(Severity::Low, Code::severity)
+            }
             What::Omitted | What::Attach(_) | What::Default(_) | What::Gone => Severity::High,
             What::Switch(_) | What::Open(_) | What::Detach(_) => Severity::Medium,
             What::Revoke(_) | What::RevokeStatement(_) | What::Unseen => Severity::Informational,
@@ -234,11 +242,14 @@ impl Join for Remembered {
         }
         hours.into_iter().for_each(|hour| self.bound(hour));
         self.tidy();
+        self.steps.join(&other.steps);
     }
 }
 
 impl crate::ledger::Facts for Remembered {
-    fn close(&mut self, _: i64) {}
+    fn close(&mut self, closed: i64) {
+        self.steps.close(closed);
+    }
 
     /// What came before the horizon stays as far as it decides the state at the horizon: the newest of each thing done
     /// since the document was last set, and the versions.
@@ -257,5 +268,6 @@ impl crate::ledger::Facts for Remembered {
             self.changes.insert(moment, change);
         }
         self.tidy();
+        self.steps.forget(horizon);
     }
 }

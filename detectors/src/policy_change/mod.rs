@@ -16,6 +16,8 @@ mod path;
 mod reach;
 mod resource;
 mod shares;
+mod steps;
+mod story;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -71,7 +73,10 @@ impl Detector for PolicyChange {
     }
 
     fn claims(action: &Action) -> bool {
-        calls::of(action).is_some() || calls::may_carry_policy(action)
+        calls::of(action).is_some()
+            || calls::passed_role(action).is_some()
+            || action.is("sts", "AssumeRole")
+            || calls::may_carry_policy(action)
     }
 
     fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
@@ -79,6 +84,9 @@ impl Detector for PolicyChange {
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {
-        judge::resource(&self.config, key, facts, around, out);
+        match key.class {
+            steps::ACTOR => story::actor(&self.config, key, facts, around, out),
+            _ => judge::resource(&self.config, key, facts, around, out),
+        }
     }
 }

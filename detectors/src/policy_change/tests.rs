@@ -386,3 +386,32 @@ fn a_flood_hides_nothing() {
     assert_eq!(&twice, facts);
     assert_eq!(facts.changes().count(), MAX_AN_HOUR);
 }
+
+#[test]
+fn steps_of_one_actor_make_a_story() {
+    let admin = r#"{"userName":"u","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#;
+    let rights = ("iam", "AttachUserPolicy", admin, "");
+    let access_key = ("iam", "CreateAccessKey", r#"{"userName":"u"}"#, "");
+    let other_key = ("iam", "CreateAccessKey", r#"{"userName":"v"}"#, "");
+    let trust = r#"{"roleName":"r","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111122223333\"},\"Action\":\"sts:AssumeRole\"}}"}"#;
+    let trusted = ("iam", "UpdateAssumeRolePolicy", trust, "");
+    let assume =
+        ("sts", "AssumeRole", r#"{"roleArn":"arn:aws:iam::111122223333:role/r","roleSessionName":"s"}"#, "");
+    let own = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"arn:aws:s3:::b\"}}"}"#;
+    let lifted = ("iam", "PutUserPolicy", own, "");
+    let tried = |error| ("iam", "CreateUser", r#"{"userName":"w"}"#, error);
+    let stories = |calls: &[(&str, &str, &str, &str)]| -> Vec<String> {
+        found(calls)
+            .into_iter()
+            .filter(|line| line.contains("_rights") || line.contains("_trust") || line.contains("denied"))
+            .collect()
+    };
+    assert_eq!(stories(&[rights, access_key]), ["high gave_rights made_credentials"]);
+    assert_eq!(stories(&[access_key, rights]), ["high made_credentials gave_rights"]);
+    assert_eq!(stories(&[rights, other_key]), [""; 0]);
+    assert_eq!(stories(&[trusted, assume]), ["high changed_trust assumed_role"]);
+    assert_eq!(stories(&[assume, trusted]), [""; 0]);
+    assert_eq!(stories(&[tried("AccessDenied"), lifted, tried("")]), ["medium denied gave_rights allowed"]);
+    assert_eq!(stories(&[lifted, tried("AccessDenied"), tried("")]), [""; 0], "the change came first");
+    assert_eq!(stories(&[tried("AccessDenied"), rights, tried("")]), [""; 0], "somebody else's rights");
+}
