@@ -134,3 +134,69 @@ pub fn read(file: &LocalFile, limit: u64, into: &mut Vec<u8>) -> Result<(), Inge
 fn unreadable(path: &Path, source: io::Error) -> IngestError {
     IngestError::Unreadable { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const EARLY: &str = "123456789012_CloudTrail_us-east-1_20230710T1150Z_zz.json.gz";
+    const LATE: &str = "123456789012_CloudTrail_eu-west-1_20230710T1155Z_aa.json.gz";
+
+    fn names(files: &[LocalFile]) -> Vec<&str> {
+        files.iter().map(|f| f.origin.name.rsplit('/').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn files_come_as_they_were_delivered_and_the_nameless_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("a/b")).unwrap();
+        for name in ["a/b/events.json", "a/notes.md", "a/.hidden.json", "a/labels.txt"] {
+            fs::write(at(name), "[]").unwrap();
+        }
+        fs::write(at("a").join(LATE), "late").unwrap();
+        fs::write(at("a/b").join(EARLY), "early!").unwrap();
+        let files = list(&[at("a")]).unwrap();
+        assert_eq!(names(&files), [EARLY, LATE, "events.json"]);
+        assert_eq!((files[0].bytes, files[1].bytes), (6, 4));
+        // A file that is named is taken whatever its name, and nothing is taken twice.
+        let files = list(&[at("a/notes.md"), at("a"), at("a/b/events.json")]).unwrap();
+        assert_eq!(names(&files), [EARLY, LATE, "events.json", "notes.md"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("events.json"), "[]").unwrap();
+        std::os::unix::fs::symlink(folder.path(), inner.join("circle")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), inner.join("broken.json")).unwrap();
+        std::os::unix::fs::symlink(inner.join("events.json"), folder.path().join("linked.json")).unwrap();
+        let files = list(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(names(&files), ["events.json", "linked.json"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_to_do() {
+        let error = list(&["/no/such/trail".into()]).unwrap_err().to_string();
+        assert!(error.contains("/no/such/trail") && error.contains("give a CloudTrail file"), "{error}");
+        assert_eq!(names(&list(&["-".into()]).unwrap()), ["-"]);
+    }
+
+    #[test]
+    fn reading_replaces_what_was_read_before_and_has_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.json");
+        fs::write(&path, "12345").unwrap();
+        let file = &list(&[path]).unwrap()[0];
+        let mut bytes = b"older".to_vec();
+        read(file, 5, &mut bytes).unwrap();
+        assert_eq!(bytes, b"12345");
+        assert!(matches!(read(file, 4, &mut bytes), Err(IngestError::TooLarge { limit: 4, .. })));
+        assert!(bytes.is_empty());
+    }
+}

@@ -5,9 +5,10 @@
 
 use memchr::memmem;
 use trailhound_detectors::Event;
+use trailhound_detectors::json::MAX_DEPTH;
 use trailhound_detectors::json::walk::{end_of_string, end_of_value, skip_space};
 
-use super::fields::Sink;
+use super::fields::{Fields, Sink};
 use super::stops::Stops;
 use super::tape::{Item, TapeReader};
 use super::{Content, MAX_RECORD_BYTES, Parsed, Parser, SkipReason, scan};
@@ -34,7 +35,7 @@ struct Document<'r, F> {
     sink: Sink<'r, F>,
     /// How records of this object begin: up to the colon behind their first key.
     start: Option<&'r str>,
-    /// Bytes that may still be looked at in vain for the ends of broken records: reading stays linear.
+    /// Bytes that may still be looked at twice for the sake of broken records: reading stays linear.
     spare: usize,
 }
 
@@ -115,18 +116,7 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
                 Some(b',') => at + 1,
                 Some(_) => match end_of_value(bytes, at).filter(|end| *end > at) {
                     Some(end) if self.element(at, end) => end,
-                    Some(end) => self.next_start(at, end).unwrap_or(end),
-                    None => match self.next_start(at, self.text.len()) {
-                        Some(next) => {
-                            self.sink.parsed.skip(SkipReason::InvalidJson, "no end");
-                            next
-                        }
-                        None => {
-                            self.cut();
-                            self.sink.parsed.skip(SkipReason::Cut, "");
-                            return self.text.len();
-                        }
-                    },
+                    end => self.behind_broken(at, end),
                 },
                 None => {
                     self.cut();
@@ -136,16 +126,59 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
         }
     }
 
+    /// Where reading goes on behind a broken element, which seems to end at `end` or has no end at all.
+    fn behind_broken(&mut self, broken: usize, end: Option<usize>) -> usize {
+        let all = self.text.len();
+        let inside = self.next_start(broken, end.unwrap_or(all));
+        let next = match (inside, end) {
+            // What was looked at behind the next beginning will be looked at again.
+            (Some(next), _) if self.spend(end.unwrap_or(all) - next) => Some(next),
+            (_, Some(end)) if self.can_end(end) => Some(end),
+            (_, Some(_)) => self.next_start(broken, all),
+            (_, None) => None,
+        };
+        if next.is_none() {
+            self.cut();
+        }
+        if end.is_none() {
+            let reason = if next.is_none() { SkipReason::Cut } else { SkipReason::InvalidJson };
+            self.sink.parsed.skip(reason, "no end");
+        }
+        next.unwrap_or(all)
+    }
+
+    /// Whether an element of a list can end here, by what follows.
+    fn can_end(&self, end: usize) -> bool {
+        let bytes = self.text.as_bytes();
+        let mut next = skip_space(bytes, end);
+        if bytes.get(next) == Some(&b',') {
+            next = skip_space(bytes, next + 1);
+        }
+        matches!(bytes.get(next), Some(b'{' | b']'))
+    }
+
+    /// Takes from what may still be looked at twice. False when it is used up.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.spare.checked_sub(bytes);
+        self.spare = left.unwrap_or(self.spare);
+        left.is_some()
+    }
+
     /// Takes the record that begins here the short way. Gives the byte after it, if it is an ordinary one.
     fn scan(&mut self, start: usize) -> Option<usize> {
-        let (fields, end) = scan::record(self.text, self.stops, start).ok()?;
+        let mut fields = Fields::default();
+        let end = scan::record(self.text, self.stops, start, &mut fields).ok()?;
         let text = self.text.get(start..end).filter(|text| text.len() <= MAX_RECORD_BYTES)?;
+        if self.start.is_none() {
+            self.start = start_of(text);
+        }
         self.sink.take(&fields, text);
         Some(end)
     }
 
     fn cut(&mut self) {
-        self.sink.parsed.cut_after = Some(self.sink.parsed.records);
+        let records = self.sink.parsed.records;
+        self.sink.parsed.cut_after.get_or_insert(records);
     }
 
     /// One element of a list, or a whole line. False when it is not JSON, so that its end can't be trusted.
@@ -187,23 +220,42 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
         }
     }
 
-    /// Where the next record begins behind a broken one that seems to end at `end`.
+    /// Where the next record begins behind a broken one that seems to end at `end`: at the next text that looks like the
+    /// beginning of a record, but not where the broken record itself could have an object as an element of a list. Such
+    /// an object would be something the caller sent.
     fn next_start(&mut self, broken: usize, end: usize) -> Option<usize> {
         let start = self.start.unwrap_or(USUAL_START);
         let bytes = self.text.as_bytes();
-        let after_comma = |at: &usize| bytes[..*at].trim_ascii_end().ends_with(b",");
-        let found = memmem::find_iter(&bytes[broken + 1..end], start.as_bytes())
-            .map(|i| broken + 1 + i)
-            .find(after_comma)?;
-        self.spare = self.spare.checked_sub(end - found)?;
-        Some(found)
+        let (mut at, mut open) = (broken, Vec::new());
+        for found in memmem::find_iter(&bytes[broken + 1..end], start.as_bytes()).map(|i| broken + 1 + i) {
+            while at < found {
+                match bytes[at] {
+                    b'"' => {
+                        at = end_of_string(bytes, at).unwrap_or(bytes.len());
+                        continue;
+                    }
+                    bracket @ (b'{' | b'[') => open.push(bracket),
+                    b'}' | b']' => drop(open.pop()),
+                    _ => {}
+                }
+                at += 1;
+                if open.len() > MAX_DEPTH {
+                    return None;
+                }
+            }
+            let in_string = at > found;
+            let after_comma = bytes[..found].trim_ascii_end().ends_with(b",");
+            if after_comma && (in_string || open.last() != Some(&b'[')) {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// Where the next line with an object begins behind a broken one that seems to end at `end`.
     fn next_line(&mut self, broken: usize, end: usize) -> Option<usize> {
         let found = broken + 1 + memmem::find(&self.text.as_bytes()[broken + 1..end], b"\n{")?;
-        self.spare = self.spare.checked_sub(end - found)?;
-        Some(found + 1)
+        self.spend(end - found).then_some(found + 1)
     }
 
     /// Counts a line that is no JSON and goes to the next; without a next, the object is cut off.

@@ -18,12 +18,16 @@ pub(super) struct Unusual;
 
 type Scanned<T> = Result<T, Unusual>;
 
-/// Reads the record that begins at `start`; gives its fields and the byte after it.
-pub(super) fn record<'a>(text: &'a str, stops: &Stops, start: usize) -> Scanned<(Fields<'a>, usize)> {
+/// Reads the record that begins at `start` into `fields`; gives the byte after it.
+pub(super) fn record<'a>(
+    text: &'a str,
+    stops: &Stops,
+    start: usize,
+    fields: &mut Fields<'a>,
+) -> Scanned<usize> {
     let mut scan = Scan { text, bytes: text.as_bytes(), stops, at: start };
-    let mut fields = Fields::default();
-    scan.members(|scan, key| scan.field(key, &mut fields))?;
-    Ok((fields, scan.at))
+    scan.members(|scan, key| scan.field(key, fields))?;
+    Ok(scan.at)
 }
 
 struct Scan<'a, 's> {
@@ -225,70 +229,44 @@ impl<'a> Scan<'a, '_> {
         Ok(())
     }
 
+    /// Looks at the length first: most keys are told by it alone.
     #[inline(always)]
     fn field(&mut self, key: &[u8], fields: &mut Fields<'a>) -> Scanned<()> {
-        match key.len() {
-            7 => match key {
-                b"eventID" => fields.event_id = self.scalar()?,
-                _ => self.skip_value()?,
-            },
-            8 => match key {
-                b"readOnly" => fields.read_only = self.truth()?,
-                _ => self.skip_value()?,
-            },
-            9 => match key {
-                b"eventTime" => fields.time = self.scalar()?,
-                b"eventName" => fields.name = self.scalar()?,
-                b"awsRegion" => fields.region = self.scalar()?,
-                b"userAgent" => fields.user_agent = self.scalar()?,
-                b"errorCode" => fields.error_code = self.scalar()?,
-                b"requestID" => fields.request_id = self.scalar()?,
-                b"eventType" => fields.event_type = self.scalar()?,
-                b"resources" => fields.resources = self.value()?,
-                _ => self.skip_value()?,
-            },
-            11 => match key {
-                b"eventSource" => fields.source = self.scalar()?,
-                b"detail-type" => return Err(Unusual),
-                _ => self.skip_value()?,
-            },
-            12 => match key {
-                b"userIdentity" => fields.caller = self.caller()?,
-                b"errorMessage" => fields.error_message = self.scalar()?,
-                _ => self.skip_value()?,
-            },
-            13 => match key {
-                b"eventCategory" => fields.category = self.scalar()?,
-                b"vpcEndpointId" => fields.vpc_endpoint = self.scalar()?,
-                b"sharedEventID" => fields.shared_event_id = self.scalar()?,
-                _ => self.skip_value()?,
-            },
-            14 => match key {
-                b"insightDetails" | b"digestS3Object" => return Err(Unusual),
-                _ => self.skip_value()?,
-            },
-            15 => match key {
-                b"sourceIPAddress" => fields.source_ip = self.scalar()?,
-                b"managementEvent" => fields.management = self.truth()?,
-                b"CloudTrailEvent" => return Err(Unusual),
-                _ => self.skip_value()?,
-            },
-            16 if key == b"responseElements" => fields.response = self.value()?,
-            17 if key == b"requestParameters" => fields.request = self.value()?,
-            18 if key == b"recipientAccountId" => fields.recipient = self.scalar()?,
-            19 => match key {
-                b"additionalEventData" => fields.additional = self.value()?,
-                b"serviceEventDetails" => fields.service_details = self.value()?,
-                _ => self.skip_value()?,
-            },
-            28 if key == b"sessionCredentialFromConsole" => fields.from_console = self.truth()?,
+        match (key.len(), key) {
+            (7, b"eventID") => fields.event_id = self.scalar()?,
+            (8, b"readOnly") => fields.read_only = self.truth()?,
+            (9, b"eventTime") => fields.time = self.scalar()?,
+            (9, b"eventName") => fields.name = self.scalar()?,
+            (9, b"awsRegion") => fields.region = self.scalar()?,
+            (9, b"userAgent") => fields.user_agent = self.scalar()?,
+            (9, b"errorCode") => fields.error_code = self.scalar()?,
+            (9, b"requestID") => fields.request_id = self.scalar()?,
+            (9, b"eventType") => fields.event_type = self.scalar()?,
+            (9, b"resources") => fields.resources = self.value()?,
+            (11, b"eventSource") => fields.source = self.scalar()?,
+            (12, b"userIdentity") => self.caller(&mut fields.caller)?,
+            (12, b"errorMessage") => fields.error_message = self.scalar()?,
+            (13, b"eventCategory") => fields.category = self.scalar()?,
+            (13, b"vpcEndpointId") => fields.vpc_endpoint = self.scalar()?,
+            (13, b"sharedEventID") => fields.shared_event_id = self.scalar()?,
+            (15, b"sourceIPAddress") => fields.source_ip = self.scalar()?,
+            (15, b"managementEvent") => fields.management = self.truth()?,
+            (16, b"responseElements") => fields.response = self.value()?,
+            (17, b"requestParameters") => fields.request = self.value()?,
+            (18, b"recipientAccountId") => fields.recipient = self.scalar()?,
+            (19, b"additionalEventData") => fields.additional = self.value()?,
+            (19, b"serviceEventDetails") => fields.service_details = self.value()?,
+            (28, b"sessionCredentialFromConsole") => fields.from_console = self.truth()?,
+            (_, b"insightDetails" | b"digestS3Object" | b"CloudTrailEvent" | b"detail-type") => {
+                return Err(Unusual);
+            }
             _ => self.skip_value()?,
         }
         Ok(())
     }
 
-    fn caller(&mut self) -> Scanned<Caller<'a>> {
-        let mut caller = Caller::default();
+    fn caller(&mut self, caller: &mut Caller<'a>) -> Scanned<()> {
+        *caller = Caller::default();
         self.members_if_object(|scan, key| {
             let identity = &mut caller.identity;
             match key {
@@ -300,7 +278,7 @@ impl<'a> Scan<'a, '_> {
                 b"userName" => identity.user_name = scan.scalar()?,
                 b"invokedBy" => identity.invoked_by = scan.scalar()?,
                 b"identityProvider" => identity.provider = scan.scalar()?,
-                b"sessionContext" => caller.context = scan.context()?,
+                b"sessionContext" => scan.context(&mut caller.context)?,
                 b"onBehalfOf" => {
                     identity.on_behalf_of = "";
                     scan.members_if_object(|scan, key| {
@@ -314,12 +292,11 @@ impl<'a> Scan<'a, '_> {
                 _ => scan.skip_value()?,
             }
             Ok(())
-        })?;
-        Ok(caller)
+        })
     }
 
-    fn context(&mut self) -> Scanned<Context<'a>> {
-        let mut context = Context::default();
+    fn context(&mut self, context: &mut Context<'a>) -> Scanned<()> {
+        *context = Context::default();
         self.members_if_object(|scan, key| {
             match key {
                 b"sourceIdentity" => context.source_identity = scan.scalar()?,
@@ -347,8 +324,7 @@ impl<'a> Scan<'a, '_> {
                 _ => scan.skip_value()?,
             }
             Ok(())
-        })?;
-        Ok(context)
+        })
     }
 
     /// [`Self::members`] of an object; any other value is stepped over.

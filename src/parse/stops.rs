@@ -1,10 +1,14 @@
 //! Where strings can end: one bit for every byte of a text that a string can't simply go on over.
 
-/// Bytes looked at together.
-const BLOCK: usize = 64;
+use wide::u8x16;
 
-/// The quotes, backslashes and control characters of a text. Filled once for all of it, in loops that compilers turn
-/// into vector code; what reads the text then jumps from stop to stop.
+/// Bytes whose bits share a word.
+const BLOCK: usize = 64;
+/// Bytes compared at once; every target has vectors of this size.
+const LANES: usize = 16;
+
+/// The quotes, backslashes and control characters of a text. Filled once for all of it, without a branch; what
+/// reads the text then jumps from stop to stop.
 #[derive(Debug, Default)]
 pub(super) struct Stops(Vec<u64>);
 
@@ -12,34 +16,41 @@ impl Stops {
     /// Takes up another text.
     pub(super) fn fill(&mut self, text: &[u8]) {
         let (blocks, rest) = text.as_chunks::<BLOCK>();
-        // Zeros are control characters, so there is a stop behind the end, too.
-        let mut last = [0; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
+        // Zeros are control characters, so there are stops behind the end, too.
+        let mut last = [[0; BLOCK]; 2];
+        last[0][..rest.len()].copy_from_slice(rest);
         self.0.clear();
-        self.0.extend(blocks.iter().chain([&last]).map(stops_in));
+        self.0.extend(blocks.iter().chain(&last).map(stops_in));
     }
 
     /// The first stop at or after `from`; behind the end of the text, some place there.
     #[inline(always)]
     pub(super) fn next(&self, from: usize) -> usize {
-        let mut index = from / BLOCK;
-        let mut word = self.0.get(index).map_or(1, |word| word >> (from % BLOCK) << (from % BLOCK));
-        while word == 0 {
-            index += 1;
-            word = self.0.get(index).copied().unwrap_or(1);
+        let mut at = from;
+        // The 64 bytes from here on lie in two blocks. Looking at both at once spares a branch nobody can foresee:
+        // whether a string crosses into the next block.
+        while let Some(&[low, high]) = self.0.get(at / BLOCK..).and_then(|words| words.first_chunk()) {
+            let shift = at % BLOCK;
+            let window = low >> shift | high << 1 << (BLOCK - 1 - shift);
+            if window != 0 {
+                return at + window.trailing_zeros() as usize;
+            }
+            at += BLOCK;
         }
-        index * BLOCK + word.trailing_zeros() as usize
+        at
     }
 }
 
 /// One bit for each byte of a block, the first byte's lowest.
 #[inline(always)]
 fn stops_in(block: &[u8; BLOCK]) -> u64 {
-    let flags = block.map(|b| u8::from(b == b'"') | u8::from(b == b'\\') | u8::from(b < b' '));
-    let (eights, _) = flags.as_chunks::<8>();
-    // The product moves the lowest bit of each byte to its place among the highest eight.
-    let packed = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    eights.iter().enumerate().fold(0, |word, (i, eight)| word | packed(eight) << (8 * i))
+    let (lanes, _) = block.as_chunks::<LANES>();
+    lanes.iter().enumerate().fold(0, |word, (i, lane)| {
+        let bytes = u8x16::new(*lane);
+        let is_control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
+        let stops = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | is_control;
+        word | u64::from(stops.to_bitmask()) << (LANES * i)
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
+mod damaged;
 mod differential;
+mod odd;
 mod reference;
 
 use std::ffi::OsString;
@@ -9,14 +11,23 @@ use crate::ingest::local;
 
 const RECORD: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::123456789012:user/ann","accountId":"123456789012"},"eventTime":"2023-07-10T11:54:47Z","eventSource":"iam.amazonaws.com","eventName":"ListUsers","awsRegion":"us-east-1","sourceIPAddress":"192.0.2.1","userAgent":"[aws-cli]","requestParameters":{"a":[1,"}"]},"responseElements":null,"eventID":"e-1","readOnly":true,"recipientAccountId":"123456789012"}"#;
 
-fn parse(bytes: &[u8]) -> (Parsed, Vec<String>) {
+fn parse_each(bytes: &[u8], mut each: impl FnMut(&Event<'_>)) -> Parsed {
     let mut tables = Tables { actions: ActionTable::new(|_| 0), actors: ActorTable::default() };
-    let mut seen = Vec::new();
-    let parsed = Parser::new().records(bytes, &Origin::new("-"), 0, &mut tables, &mut |e: Event<'_>| {
-        seen.push(format!("{} {} {} {}", e.time, e.actor.name, e.action.label, e.event_id));
+    let mut seen = 0;
+    let parsed = Parser::new().records(bytes, &Origin::new("-"), 0, &mut tables, &mut |event: Event<'_>| {
+        seen += 1;
+        each(&event);
     });
     assert_eq!(parsed.records, parsed.judged + parsed.skipped.values().sum::<u64>());
-    assert_eq!(parsed.judged, seen.len() as u64);
+    assert_eq!(parsed.judged, seen);
+    parsed
+}
+
+fn parse(bytes: &[u8]) -> (Parsed, Vec<String>) {
+    let mut seen = Vec::new();
+    let parsed = parse_each(bytes, |e| {
+        seen.push(format!("{} {} {} {}", e.time, e.actor.name, e.action.label, e.event_id));
+    });
     (parsed, seen)
 }
 
