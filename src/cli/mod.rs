@@ -5,6 +5,7 @@
 
 mod completions;
 mod config;
+mod demo;
 mod detectors;
 pub mod exit;
 mod explain_policy;
@@ -33,6 +34,7 @@ const STYLES: Styles = Styles::styled()
 
 const EXAMPLES: &str = "\
 Examples:
+  trailhound demo                                 see it work on a simulated organisation
   trailhound replay ./AWSLogs                     judge a trail on disk, alerts to the terminal
   trailhound replay ./AWSLogs --format json       the same as JSON lines
   trailhound detectors first_time_privilege       what a detector looks for, and when it errs
@@ -52,6 +54,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
     ExplainPolicy(explain_policy::Arguments),
@@ -72,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match arguments.command {
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::ExplainPolicy(arguments) => explain_policy::run(&arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::detectors::{EventTime, Severity, TimeRange};
 use crate::engine::worker::{Intake, Selection};
 use crate::inflate;
-use crate::ingest::local;
+use crate::ingest::{LocalFile, local};
 use crate::replay::{self, Outcome, Progress, Request};
 use crate::report::{Report, Summary};
 use crate::sink;
@@ -168,19 +168,10 @@ impl Arguments {
         let is_for_people = self.output.is_none() && io::stdout().is_terminal();
         Ok(Plan {
             request: Request {
-                files,
-                intake: Intake {
-                    limits: inflate::Limits {
-                        max_bytes: (config.limits.inflated_mib as usize) << 20,
-                        max_ratio: config.limits.inflation_ratio as usize,
-                    },
-                    lateness_seconds: config.learning.lateness_seconds(),
-                    selection: Selection { span, accounts: BTreeSet::from_iter(self.accounts) },
-                },
-                max_stored_bytes: u64::from(config.limits.stored_mib) << 20,
                 facts_in: self.facts_in,
                 facts_out: self.facts_out,
                 threads: self.threads.map_or_else(super::cores, usize::from),
+                ..request(&config, files, Selection { span, accounts: BTreeSet::from_iter(self.accounts) })
             },
             format: self.format.unwrap_or(if is_for_people { Format::Text } else { Format::Json }),
             config,
@@ -188,6 +179,25 @@ impl Arguments {
             severity: self.severity,
             fail_on: self.fail_on,
         })
+    }
+}
+
+/// Reads files as configured, on all cores.
+pub(super) fn request(config: &Config, files: Vec<LocalFile>, selection: Selection) -> Request {
+    Request {
+        files,
+        intake: Intake {
+            limits: inflate::Limits {
+                max_bytes: (config.limits.inflated_mib as usize) << 20,
+                max_ratio: config.limits.inflation_ratio as usize,
+            },
+            lateness_seconds: config.learning.lateness_seconds(),
+            selection,
+        },
+        max_stored_bytes: u64::from(config.limits.stored_mib) << 20,
+        facts_in: None,
+        facts_out: None,
+        threads: super::cores(),
     }
 }
 

@@ -51,6 +51,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
+    /// How many incidents [default: about one a day, after the first two weeks or half of the time]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=10_000))]
+    incidents: Option<u32>,
+
     /// What kind of organisation: quiet, noisy-ci, data-heavy, new-organization
     #[arg(long, value_name = "SHAPE", default_value = "quiet", value_parser = shape)]
     shape: Shape,
@@ -84,6 +88,7 @@ impl Arguments {
             days: self.days,
             accounts: self.accounts,
             events_per_day: self.events_per_day,
+            incidents: self.incidents,
             shape: self.shape,
             seed: self.seed,
         })
@@ -133,7 +138,7 @@ fn bar(days: u32) -> ProgressBar {
 
 fn tell(summary: &Summary, arguments: &Arguments) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let Summary { events, files, json_bytes, gzip_bytes, labels } = summary;
+    let Summary { events, files, json_bytes, gzip_bytes, labels, .. } = summary;
     writeln!(
         out,
         "{} events in {} files: {} of JSON, {} on disk",

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::dice::Dice;
-use super::record::Compiled;
+use super::record::{Compiled, Place};
 use super::template::rfc3339;
 
 /// Files are named by five-minute marks.
@@ -37,8 +37,8 @@ enum Trail {
     Older,
 }
 
-/// Where an open file belongs: five-minute mark, account, region, trail, part.
-type Slot = (i64, String, String, Trail, bool);
+/// Where an open file belongs: five-minute mark, account and region, trail, part.
+type Slot = (i64, Place, Trail, bool);
 
 /// Files being written.
 pub(super) struct Delivery {
@@ -69,7 +69,8 @@ impl Delivery {
         json: &[u8],
         done: &mut Vec<LogFile>,
     ) -> &str {
-        if record.management && self.twice_trailed.as_ref().is_some_and(|account| *account == record.account)
+        if record.management
+            && self.twice_trailed.as_ref().is_some_and(|account| **account == *record.place.0)
         {
             self.put(time, record, Trail::Older, json, done);
         }
@@ -96,7 +97,7 @@ impl Delivery {
         };
         let mark = (time + lag).div_euclid(MARK) * MARK + MARK;
         let part = self.dice.chance(SPREAD);
-        let slot = (mark, record.account.clone(), record.region.clone(), trail, part);
+        let slot = (mark, record.place.clone(), trail, part);
         if self.open.get(&slot).is_some_and(|file| file.json.len() + json.len() > LARGEST) {
             done.extend(self.open.remove(&slot).map(LogFile::finish));
         }
@@ -136,7 +137,7 @@ impl LogFile {
 }
 
 /// `AWSLogs/o-…/ACCOUNT/CloudTrail/REGION/Y/M/D/ACCOUNT_CloudTrail_REGION_YYYYMMDDThhmmZ_xxxxxxxxxxxxxxxx.json.gz`.
-fn log_key(organization: &str, (mark, account, region, ..): &Slot, dice: &mut Dice) -> String {
+fn log_key(organization: &str, (mark, Place(account, region), ..): &Slot, dice: &mut Dice) -> String {
     let stamp = rfc3339(*mark).map(char::from);
     let part = |range: std::ops::Range<usize>| stamp[range].iter().collect::<String>();
     let (year, month, day, hour, minute) = (part(0..4), part(5..7), part(8..10), part(11..13), part(14..16));

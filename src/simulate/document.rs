@@ -12,6 +12,17 @@ pub(super) fn function_role(account: &str, function: &str) -> String {
     )
 }
 
+/// The same, and deleting from the table.
+pub(super) fn function_role_deleting(account: &str, function: &str) -> String {
+    function_role(account, function)
+        .replace(r#""dynamodb:Query""#, r#""dynamodb:Query","dynamodb:DeleteItem""#)
+}
+
+/// The same without writing to the table: a mistake.
+pub(super) fn function_role_reading(account: &str, function: &str) -> String {
+    function_role(account, function).replace(r#""dynamodb:PutItem","#, "")
+}
+
 /// A bucket that one role of the same account may read.
 pub(super) fn bucket_of_role(account: &str, bucket: &str, role: &str) -> String {
     format!(

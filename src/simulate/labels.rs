@@ -94,7 +94,7 @@ impl Plot {
             key_events_total: 0,
             which_detector_should_fire: "none",
             expectation,
-            attack: expectation != Expectation::MustNot,
+            attack: expectation == Expectation::Must,
             source_states: "planted by `trailhound simulate`",
             inferred: "nothing",
         };
@@ -108,9 +108,12 @@ impl Plot {
         }
     }
 
-    /// The labels, one for each detector.
+    /// The labels, one for each detector; none when the simulated time ended before anything happened.
     pub(super) fn into_labels(self) -> impl Iterator<Item = Label> {
-        let Self { label, found_by } = self;
+        let Self { label, mut found_by } = self;
+        if label.key_events.is_empty() {
+            found_by.clear();
+        }
         found_by.into_iter().map(move |(detector, expectation)| Label {
             which_detector_should_fire: detector,
             expectation,

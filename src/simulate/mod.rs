@@ -87,6 +87,9 @@ pub struct Options {
     pub accounts: u32,
     /// About how many events a day, over all accounts.
     pub events_per_day: u64,
+    /// How many incidents, at most one of each kind in a row; by default about one a day after
+    /// the first fifteen days, or the first half of the time. None are planted before that.
+    pub incidents: Option<u32>,
     /// What kind of organisation.
     pub shape: Shape,
     /// Other seeds give other trails.
@@ -105,6 +108,7 @@ impl Default for Options {
             days: 30,
             accounts: 3,
             events_per_day: 10_000,
+            incidents: None,
             shape: Shape::default(),
             seed: 1,
         }
@@ -165,6 +169,10 @@ pub struct Summary {
     pub json_bytes: u64,
     /// Bytes on disk.
     pub gzip_bytes: u64,
+    /// The organisation's id.
+    pub organization: String,
+    /// Its account ids.
+    pub accounts: Vec<String>,
     /// What was planted, in order of time.
     pub labels: Vec<Label>,
 }
@@ -202,11 +210,12 @@ pub fn simulate(
     let events = Archive::run(folder, threads, &written, |archive| {
         Performance::new(options, &mut world, volume).run(archive, &mut watch)
     })?;
+    let accounts = world.accounts.into_iter().map(|account| account.id).collect();
     let mut labels: Vec<Label> = world.plots.into_iter().flat_map(labels::Plot::into_labels).collect();
     labels.sort_by(|a, b| a.window.cmp(&b.window));
     write_labels(&folder.join("labels.json"), &labels)?;
     let (files, json_bytes, gzip_bytes) = written.totals();
-    Ok(Summary { events, files, json_bytes, gzip_bytes, labels })
+    Ok(Summary { events, files, json_bytes, gzip_bytes, organization: world.organization, accounts, labels })
 }
 
 impl Options {

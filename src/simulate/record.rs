@@ -1,5 +1,7 @@
 //! Lays out a record: every field AWS writes, in AWS's order.
 
+use std::rc::Rc;
+
 use super::agents::CONSOLE;
 use super::call::Call;
 use super::caller::Caller;
@@ -40,15 +42,17 @@ pub(super) struct Record<'r> {
     pub(super) names: Bindings<'r>,
 }
 
+/// An account and a region, shared by all records of the place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(pub(super) Rc<str>, pub(super) Rc<str>);
+
 /// A compiled record, and what the delivery and the labels need to know of it.
 #[derive(Debug)]
 pub(super) struct Compiled {
     /// The text.
     pub(super) template: Template,
-    /// `recipientAccountId`.
-    pub(super) account: String,
-    /// `awsRegion`.
-    pub(super) region: String,
+    /// `recipientAccountId` and `awsRegion`: the folder its files are in.
+    pub(super) place: Place,
     /// A management event.
     pub(super) management: bool,
     /// `eventName`.
@@ -75,8 +79,7 @@ impl Record<'_> {
         let is_sign_in = call.service == "signin";
         Compiled {
             template: Template::compile(&self.text(error.as_ref(), is_sign_in), &names),
-            account: caller.account.clone(),
-            region: region.to_owned(),
+            place: Place((&*caller.account).into(), region.into()),
             management: !call.data,
             event: call.event().to_owned(),
             error: match outcome {

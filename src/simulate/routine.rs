@@ -188,6 +188,24 @@ impl Routine {
         }
     }
 
+    /// The same in an organisation that is this much less busy: fewer times rather than fewer kinds of things.
+    pub(super) fn slow_down(&mut self, share: f64) {
+        match &mut self.timing {
+            Timing::Volume(..) => {}
+            Timing::Rate(per_day, _) => *per_day *= share.sqrt(),
+            Timing::Every(seconds) => *seconds = ((*seconds as f64 / share / 60.0) as i64 * 60).min(43_200),
+            Timing::At(..) => {}
+        }
+        if let Activity::Episode(episode) = &mut self.activity {
+            for most in [&mut episode.bursts.0, &mut episode.bursts.1] {
+                *most = (*most as f64 * share.sqrt()).ceil() as i64;
+            }
+            for most in [&mut episode.calls.0, &mut episode.calls.1] {
+                *most = (*most as f64 * share.sqrt()).ceil() as i64;
+            }
+        }
+    }
+
     /// The starts of the activity within an hour.
     fn starts(&self, hour: &Hour, dice: &mut Dice) -> Vec<i64> {
         let at_random =
@@ -259,8 +277,14 @@ impl Actor {
         let mut dice = Dice::new(hour.seed.wrapping_add(hour.start.cast_unsigned()), &self.name);
         self.renew(hour, out);
         for routine in &self.routines {
+            // Sessions that last are made once an hour, not once an event.
+            let mut lasting: Option<Rc<Session>> = None;
             for start in routine.starts(hour, &mut dice) {
-                let session = self.session(start, &mut dice);
+                let session = match &lasting {
+                    Some(session) if self.is_in(session, start) => Rc::clone(session),
+                    _ => self.session(start, &mut dice),
+                };
+                lasting = Some(Rc::clone(&session));
                 let mut call = |time, record| {
                     out.push(Planned { time, record, session: Rc::clone(&session), label: None });
                 };
@@ -290,6 +314,15 @@ impl Actor {
                 };
                 Session::temporary(&name, time, dice.pick::<String>(addresses))
             }
+        }
+    }
+
+    /// Whether what begins at a time still belongs to a session.
+    fn is_in(&self, session: &Session, time: i64) -> bool {
+        match &self.sessions {
+            Sessions::Fixed(_) => true,
+            Sessions::Renewed { every, .. } => (session.start..session.start + every).contains(&time),
+            Sessions::PerEpisode { .. } => false,
         }
     }
 

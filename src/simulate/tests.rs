@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 fn small() -> Options {
-    Options { days: 4, events_per_day: 1_500, ..Options::default() }
+    Options { days: 2, events_per_day: 1_500, ..Options::default() }
 }
 
 fn run(options: &Options, threads: usize) -> (tempfile::TempDir, Summary) {
@@ -100,7 +100,7 @@ fn files_are_laid_out_and_filled_as_aws_does() {
     let median = lags[lags.len() / 2];
     assert!((120..=300).contains(&median), "median lag {median}");
     assert!(lags[0] >= 20 && lags[lags.len() * 99 / 100] <= 700);
-    assert!(disordered > logs.len() as u32 / 20, "{disordered} of {} out of order", logs.len());
+    assert!(disordered > logs.len() as u32 / 40, "{disordered} of {} out of order", logs.len());
     // The second trail of the first account, and deliveries repeated.
     let twice = ids.values().filter(|count| **count > 1).count();
     assert!(twice > ids.len() / 50 && twice < ids.len() / 2, "{twice} of {} delivered twice", ids.len());
@@ -109,7 +109,7 @@ fn files_are_laid_out_and_filled_as_aws_does() {
 #[test]
 fn volume_and_sizes_are_plausible() {
     let (_folder, summary) = run(&Options { events_per_day: 6_000, ..small() }, 2);
-    let per_day = summary.events / 4;
+    let per_day = summary.events / 2;
     assert!((4_000..=12_000).contains(&per_day), "{per_day} events a day");
     let (record, ratio) = (summary.json_bytes / summary.events, summary.json_bytes / summary.gzip_bytes);
     assert!((1_000..=2_200).contains(&record), "{record} bytes a record");
@@ -118,7 +118,7 @@ fn volume_and_sizes_are_plausible() {
 
 #[test]
 fn labels_name_events_that_exist() {
-    let (folder, summary) = run(&Options { days: 30, ..small() }, 2);
+    let (folder, summary) = run(&Options { days: 3, incidents: Some(16), ..small() }, 2);
     let logs = records(folder.path());
     let stored: Value =
         serde_json::from_slice(&fs::read(folder.path().join("labels.json")).unwrap()).unwrap();
@@ -166,8 +166,8 @@ fn cross_account_calls_are_logged_in_both_accounts() {
 fn every_shape_and_size_of_organisation_runs() {
     for shape in Shape::ALL {
         for accounts in [1, 5] {
-            let (_folder, summary) = run(&Options { days: 2, accounts, shape, ..small() }, 2);
-            assert!(summary.events > 1_000, "{shape:?} {accounts}: {}", summary.events);
+            let (_folder, summary) = run(&Options { days: 1, accounts, shape, ..small() }, 2);
+            assert!(summary.events > 700, "{shape:?} {accounts}: {}", summary.events);
         }
     }
 }
@@ -190,7 +190,7 @@ fn stopping_stops() {
             folder.path(),
             1,
             |progress| {
-                if progress.days == 2 { Verdict::Stop } else { Verdict::GoOn }
+                if progress.days == 1 { Verdict::Stop } else { Verdict::GoOn }
             },
         );
     assert!(matches!(stopped, Err(SimulateError::Stopped)));

@@ -1,11 +1,12 @@
 //! Somebody else's bill.
 
-use super::scene::Scene;
+use super::scene::{Role, Scene};
 use crate::simulate::caller::{Caller, Session};
 use crate::simulate::record::Outcome;
+use crate::simulate::routine::RecordId;
 
-/// Requests pour in through the API; the account pays for every one.
-pub(super) fn invocation_flood(scene: &mut Scene<'_>) {
+/// The API gateway, and its call of the function behind the public API.
+pub(super) fn api(scene: &mut Scene<'_>) -> (Role, RecordId) {
     let id = scene.id();
     let principal = "apigateway.amazonaws.com";
     let gateway = scene.role(Caller::service(&id, principal), Session::service(principal));
@@ -13,10 +14,15 @@ pub(super) fn invocation_flood(scene: &mut Scene<'_>) {
     let function = scene.account().functions[0].name.clone();
     scene.involve(&format!("arn:aws:lambda:{}:{id}:function:{function}", gateway.region));
     let names = [("function", &*function), ("invocation", "RequestResponse")];
-    let invoke = [scene.record(&gateway, "lambda:Invoke", Outcome::Done, &names)];
-    let count = 2_500 + scene.scale * 2;
-    let seconds = scene.dice.within((480, 720));
-    scene.flood(&gateway, &invoke, count, seconds);
+    let invoke = scene.record(&gateway, "lambda:Invoke", Outcome::Done, &names);
+    (gateway, invoke)
+}
+
+/// Requests pour in through the API; the account pays for every one.
+pub(super) fn invocation_flood(scene: &mut Scene<'_>) {
+    let (gateway, invoke) = api(scene);
+    let (count, seconds) = (2_500 + scene.scale * 2, scene.dice.within((480, 720)));
+    scene.flood(&gateway, &[invoke], count, seconds);
 }
 
 /// Instances with many processors, where nobody looks.

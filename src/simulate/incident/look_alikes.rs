@@ -1,4 +1,4 @@
-//! Harmless, and alike.
+//! Harmless, and alike; and what is no attack and still worth a word.
 
 use super::scene::Scene;
 use crate::simulate::dice::unique_id;
@@ -56,4 +56,29 @@ pub(super) fn clean_up(scene: &mut Scene<'_>) {
     scene.done(&run, "iam:UpdateAssumeRolePolicy", &[("role", &role), ("quoted-document", &trust)]);
     let policy = document::bucket_of_role(&id, &bucket, &role);
     scene.done(&run, "s3:PutBucketPolicy", &[("bucket", &bucket), ("document", &policy)]);
+}
+
+/// A run takes a permission too many away; the function is denied until the next run gives it back.
+pub(super) fn outage(scene: &mut Scene<'_>) {
+    let id = scene.id();
+    let function = scene.function();
+    let role = format!("{}-role", function.name);
+    let run = scene.ci_run();
+    let broken = document::quoted(&document::function_role_reading(&id, &function.name));
+    scene.done(&run, "iam:PutRolePolicy", &[("role", &role), ("quoted-document", &broken)]);
+    scene.wait((20, 60));
+    let victim = scene.function_itself(&function);
+    let denied = [scene.record(&victim, "dynamodb:PutItem", NOT_ALLOWED, &[("table", &function.name)])];
+    let count = 150 + scene.scale;
+    scene.flood(&victim, &denied, count, 1_200);
+    let run = scene.ci_run();
+    let mended = document::quoted(&document::function_role(&id, &function.name));
+    scene.done(&run, "iam:PutRolePolicy", &[("role", &role), ("quoted-document", &mended)]);
+}
+
+/// Marketing has sent a mail to everybody: a good day.
+pub(super) fn campaign(scene: &mut Scene<'_>) {
+    let (gateway, invoke) = super::cost::api(scene);
+    let count = 4 * scene.scale;
+    scene.flood(&gateway, &[invoke], count, 7_200);
 }

@@ -6,14 +6,17 @@
 mod cost;
 mod credentials;
 mod data;
+mod everyday;
 mod look_alikes;
 mod policies;
 mod scene;
 
 use super::Options;
+use super::clock::Hour;
 use super::dice::Dice;
 use super::labels::{Expectation, Plot};
-use super::world::World;
+use super::world::{Purpose, World};
+use everyday::EVERYDAY;
 use scene::Scene;
 
 const DENIED: &str = "access_denied_spike";
@@ -162,49 +165,85 @@ const LOOK_ALIKES: &[Incident] = &[
     },
 ];
 
-/// The share of the simulated time that is left undisturbed, for detectors to learn from.
-const UNDISTURBED: f64 = 0.4;
-/// So many incidents a day after that.
-const PER_DAY: f64 = 0.9;
+/// No attacks, and an alert is right: somebody should look.
+const CONSPICUOUS: &[Incident] = &[
+    Incident {
+        technique: "none (an outage)",
+        description: "a deploy takes a permission away from a function, which is denied for twenty minutes",
+        found_by: &[DENIED],
+        act: look_alikes::outage,
+    },
+    Incident {
+        technique: "none (a campaign)",
+        description: "customers come in numbers for two hours",
+        found_by: &[SURGE],
+        act: look_alikes::campaign,
+    },
+];
 
-/// Plants incidents and look-alikes over the time that is not left undisturbed.
+/// The days that are left undisturbed: what is unusual takes some weeks to know. At most half of the simulated time.
+const UNDISTURBED_DAYS: f64 = 15.0;
+/// So many incidents a day after that: one of each kind in a month.
+const PER_DAY: f64 = 1.05;
+/// So many unusual, harmless things a day and account, all the time.
+const EVERYDAY_PER_DAY: f64 = 0.3;
+
+/// Plants incidents, and what looks like them, over the time that is not left undisturbed; and everyday life over all of it.
 pub(super) fn plant(world: &mut World, options: &Options) {
     let mut dice = Dice::new(options.seed, "incidents");
-    let disturbed = f64::from(options.days) * (1.0 - UNDISTURBED);
-    let wanted = (disturbed * PER_DAY).round() as usize;
-    let incidents = INCIDENTS.iter().cycle().take(wanted.max(1));
-    // As many look-alikes as incidents, up to one of each kind in a month.
-    let rounds = (options.days as usize).div_ceil(30);
-    let look_alikes = LOOK_ALIKES.iter().cycle().take((LOOK_ALIKES.len() * rounds).min(wanted));
-    for (incidents, expectation) in [
-        (incidents.collect::<Vec<_>>(), Expectation::Must),
-        (look_alikes.collect::<Vec<_>>(), Expectation::MustNot),
+    let days = f64::from(options.days);
+    let from = UNDISTURBED_DAYS.min(days / 2.0);
+    let wanted = options.incidents.map_or_else(|| ((days - from) * PER_DAY).round() as usize, |n| n as usize);
+    // Of what looks like an attack, one of each kind in a month.
+    let months = (options.days as usize).div_ceil(30);
+    for (incidents, count, expectation) in [
+        (INCIDENTS, wanted, Expectation::Must),
+        (LOOK_ALIKES, wanted.min(LOOK_ALIKES.len() * months), Expectation::MustNot),
+        (CONSPICUOUS, wanted.min(CONSPICUOUS.len() * months), Expectation::May),
     ] {
-        let mut places: Vec<usize> = (0..incidents.len()).collect();
+        let mut places: Vec<usize> = (0..count).collect();
         dice.shuffle(&mut places);
-        for (number, (incident, place)) in incidents.iter().zip(&places).enumerate() {
-            let day =
-                f64::from(options.days) - disturbed + disturbed * *place as f64 / incidents.len() as f64;
-            let time = options.start.0 + (day * 86_400.0) as i64 + dice.within((0, 36_000));
-            let stream = format!("{} {number}", incident.description);
+        for (number, (incident, place)) in incidents.iter().cycle().zip(&places).enumerate() {
+            let day = from + (days - from) * *place as f64 / count as f64;
+            let mut start = options.start.0 + (day * 86_400.0) as i64 + dice.within((0, 36_000));
+            if expectation != Expectation::Must {
+                start = at_work(start, &mut dice);
+            }
             let label = world.plots.len() as u32;
             world.plots.push(incident.plot(options, expectation));
-            let mut scene = Scene::new(world, options, time, &stream, label);
-            (incident.act)(&mut scene);
+            let stream = format!("{} {number}", incident.description);
+            (incident.act)(&mut Scene::new(world, options, (start, &stream), Some(label)));
         }
     }
+    let production = world.accounts.iter().filter(|account| account.purpose == Purpose::Production).count();
+    let count = (days * EVERYDAY_PER_DAY * production as f64) as usize;
+    for (number, (name, act)) in EVERYDAY.iter().cycle().take(count).enumerate() {
+        let start = options.start.0 + dice.within((0, i64::from(options.days) * 86_400));
+        let start = at_work(start, &mut dice);
+        act(&mut Scene::new(world, options, (start, &format!("{name} {number}")), None));
+    }
+    // What would begin after the last day does not happen.
+    let end = options.start.0 + i64::from(options.days) * 86_400;
+    world.scripted.retain(|event| event.time < end);
     world.scripted.sort_by_key(|event| event.time);
+}
+
+/// The same day or the Friday before it, between nine and five.
+fn at_work(time: i64, dice: &mut Dice) -> i64 {
+    let midnight = time.div_euclid(86_400) * 86_400;
+    let weekday = i64::from(Hour::new(midnight, 0, 1.0).weekday);
+    midnight - (weekday - 5).max(0) * 86_400 + dice.within((8 * 3_600, 16 * 3_600))
 }
 
 impl Incident {
     fn plot(&self, options: &Options, expectation: Expectation) -> Plot {
         let mut found_by: Vec<_> = self.found_by.iter().map(|detector| (*detector, expectation)).collect();
         match expectation {
-            Expectation::Must => {
+            Expectation::MustNot => found_by.push(("none", expectation)),
+            _ => {
                 let others = DETECTORS.into_iter().filter(|detector| !self.found_by.contains(detector));
                 found_by.extend(others.map(|detector| (detector, Expectation::May)));
             }
-            _ => found_by.push(("none", expectation)),
         }
         Plot::new(options, (self.technique, self.description), found_by)
     }

@@ -3,10 +3,9 @@
 use std::rc::Rc;
 
 use crate::simulate::Options;
-use crate::simulate::agents::{LAPTOP, RUNTIME, TERRAFORM};
+use crate::simulate::agents::{CONSOLE, LAPTOP, RUNTIME, TERRAFORM};
 use crate::simulate::caller::{Caller, Session};
 use crate::simulate::dice::Dice;
-use crate::simulate::labels::Plot;
 use crate::simulate::record::Outcome;
 use crate::simulate::routine::{Planned, RecordId};
 use crate::simulate::template::Bindings;
@@ -27,13 +26,18 @@ pub(super) struct Scene<'w> {
     pub(super) now: i64,
     /// What a flood has to exceed in a larger organisation: about ten times a busy function's five minutes.
     pub(super) scale: u64,
-    label: u32,
+    label: Option<u32>,
     account: usize,
 }
 
 impl<'w> Scene<'w> {
     /// A scene in an account in production.
-    pub(super) fn new(world: &'w mut World, options: &Options, start: i64, stream: &str, label: u32) -> Self {
+    pub(super) fn new(
+        world: &'w mut World,
+        options: &Options,
+        (start, stream): (i64, &str),
+        label: Option<u32>,
+    ) -> Self {
         let mut dice = Dice::new(options.seed, stream);
         let in_production: Vec<usize> = (0..world.accounts.len())
             .filter(|account| world.accounts[*account].purpose == Purpose::Production)
@@ -108,6 +112,13 @@ impl<'w> Scene<'w> {
         self.role(caller, Session::temporary("mary.major@example.com", self.now - 2_400, &address))
     }
 
+    /// Somebody who administers the organisation, at the desk.
+    pub(super) fn administrator(&mut self) -> Role {
+        let management = self.world.accounts[0].id.clone();
+        let caller = Caller::permission_set(&management, HOME, "AdministratorAccess", CONSOLE);
+        self.role(caller, Session::temporary("mary.major@example.com", self.now - 600, "192.0.2.10"))
+    }
+
     /// A CI run.
     pub(super) fn ci_run(&mut self) -> Role {
         let role = self.account().delivery_role.clone();
@@ -120,17 +131,15 @@ impl<'w> Scene<'w> {
     /// Anybody.
     pub(super) fn role(&mut self, caller: Caller, session: Rc<Session>) -> Role {
         let arn = caller.arn_in(&session);
-        self.plot().involve(&arn);
+        self.involve(&arn);
         Role { caller, session, region: HOME }
     }
 
     /// Names something in the label that alerts may be about: a function, an address.
     pub(super) fn involve(&mut self, entity: &str) {
-        self.plot().involve(entity);
-    }
-
-    fn plot(&mut self) -> &mut Plot {
-        &mut self.world.plots[self.label as usize]
+        if let Some(label) = self.label {
+            self.world.plots[label as usize].involve(entity);
+        }
     }
 
     /// Lets time pass, within a range of seconds.
@@ -164,7 +173,7 @@ impl<'w> Scene<'w> {
     /// A record happens once, now.
     pub(super) fn happen(&mut self, role: &Role, record: RecordId) {
         let session = Rc::clone(&role.session);
-        self.world.scripted.push(Planned { time: self.now, record, session, label: Some(self.label) });
+        self.world.scripted.push(Planned { time: self.now, record, session, label: self.label });
     }
 
     /// Records happen at random, so many in so many seconds.

@@ -17,7 +17,7 @@ pub(super) fn settle(world: &mut World, account: usize, character: Character) {
             misconfigured_exporter(world, account);
             backup(world, account);
             for number in 0..character.data_jobs {
-                data_job(world, account, number, character);
+                data_job(world, account, number);
             }
         }
     }
@@ -167,7 +167,7 @@ fn monthly_report(world: &mut World, account: usize) {
 }
 
 /// Reads a bucket from one end to the other, every night; a bit more on the first of the month.
-fn data_job(world: &mut World, account: usize, number: usize, character: Character) {
+fn data_job(world: &mut World, account: usize, number: usize) {
     const JOBS: [&str; 4] = ["warehouse-load", "clickstream-rollup", "ledger-export", "feature-store"];
     let id = world.accounts[account].id.clone();
     let role = JOBS[number % JOBS.len()];
@@ -180,15 +180,8 @@ fn data_job(world: &mut World, account: usize, number: usize, character: Charact
         (2, scribe.done("s3:PutObject", &names)),
         (1, scribe.done("kms:Decrypt", &[("context", "s3"), ("resource", &bucket)])),
     ]);
-    let load = (120.0 * character.size) as i64;
-    let night = Episode {
-        opening,
-        menu,
-        bursts: (load / 12, load / 8),
-        calls: (5, 12),
-        pause: (1, 8),
-        ..Episode::default()
-    };
+    let night =
+        Episode { opening, menu, bursts: (10, 15), calls: (5, 12), pause: (1, 8), ..Episode::default() };
     let stream = format!("{role} {id}");
     world.actors.push(Actor {
         sessions: sessions(&stream),

@@ -8,7 +8,7 @@ use crate::simulate::dice::{Dice, unique_id};
 use crate::simulate::routine::{Activity, Actor, Episode, Menu, Routine, Sessions, Step, Timing};
 use crate::simulate::world::{HOME, Machine, Purpose, World};
 
-pub(super) fn settle(world: &mut World, account: usize, character: Character) {
+pub(super) fn settle(world: &mut World, account: usize, _: Character) {
     let id = world.accounts[account].id.clone();
     cloudtrail(world, &id);
     inventory(world, &id);
@@ -19,8 +19,7 @@ pub(super) fn settle(world: &mut World, account: usize, character: Character) {
         Purpose::Development => &[("build-agent", 1)],
     };
     for (role, count) in machines {
-        let count = if character.size < 0.5 { 1 } else { *count };
-        for number in 0..count {
+        for number in 0..*count {
             instance(world, account, role, number);
         }
     }

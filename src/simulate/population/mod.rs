@@ -26,14 +26,14 @@ pub(super) struct Character {
     data_jobs: usize,
     /// By when everybody has appeared, as a share of the simulated time: 0 when they were always there.
     settled: f64,
-    /// How much smaller than usual the organisation is, by its events a day.
-    pub(super) size: f64,
+    /// How busy it is beside an organisation of ten thousand events a day; at most as busy.
+    size: f64,
 }
 
 impl Character {
     /// The character of the wanted organisation.
     pub(super) fn of(options: &Options) -> Self {
-        let size = (options.events_per_day as f64 / 10_000.0).clamp(0.15, 1.0);
+        let size = (options.events_per_day as f64 / 10_000.0).min(1.0);
         let usual =
             Self { people: 9, pipelines: 1, runs: 4.0, functions: 5, data_jobs: 1, settled: 0.0, size };
         match options.shape {
@@ -55,6 +55,10 @@ pub(super) fn populate(world: &mut World, options: &Options, character: Characte
     }
     people::settle(world, character);
     stagger(world, options, character);
+    if character.size < 1.0 {
+        let routines = world.actors.iter_mut().flat_map(|actor| &mut actor.routines);
+        routines.for_each(|routine| routine.slow_down(character.size));
+    }
 }
 
 /// Lets part of the population appear over time: in a new organisation nearly all of it, elsewhere a colleague and a

@@ -31,8 +31,7 @@ const PEOPLE: [&str; 14] = [
 ];
 
 pub(super) fn settle(world: &mut World, character: Character) {
-    let count = (character.people as f64 * character.size.sqrt()).ceil() as usize;
-    for (number, person) in PEOPLE[..count.min(PEOPLE.len())].iter().enumerate() {
+    for (number, person) in PEOPLE[..character.people.min(PEOPLE.len())].iter().enumerate() {
         // Everybody develops, some look after production, two administer.
         let newcomer = if number == 3 { NEWCOMER } else { "" };
         for account in 0..world.accounts.len() {
@@ -148,10 +147,50 @@ fn reads(world: &mut World, caller: &Caller, functions: &[String]) -> Menu {
             ),
         ));
     }
+    menu.extend(RARE_READS.map(|read| (1, scribe.done(read, &[]))));
     // Pages ask for more than their reader may see.
     menu.push((1, scribe.denied("organizations:DescribeOrganization", &[])));
     Menu::of(menu)
 }
+
+/// Pages that somebody opens once in a while.
+const RARE_READS: [&str; 20] = [
+    "ec2:DescribeImages",
+    "ec2:DescribeKeyPairs",
+    "ec2:DescribeAddresses",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSpotPriceHistory",
+    "lambda:ListLayers",
+    "lambda:GetAccountSettings",
+    "s3:GetBucketLocation",
+    "s3:GetBucketVersioning",
+    "sns:ListTopics",
+    "sqs:ListQueues",
+    "events:ListRules",
+    "states:ListStateMachines",
+    "apigateway:GetRestApis",
+    "acm:ListCertificates",
+    "ecr:DescribeRepositories",
+    "cloudformation:ListStacks",
+    "cloudtrail:LookupEvents",
+];
+/// Changes that somebody makes once in a while.
+const RARE_WRITES: [&str; 12] = [
+    "cloudwatch:PutDashboard",
+    "logs:PutRetentionPolicy",
+    "lambda:PublishVersion",
+    "lambda:PutFunctionConcurrency",
+    "s3:PutBucketTagging",
+    "dynamodb:UpdateTable",
+    "sns:Subscribe",
+    "sqs:PurgeQueue",
+    "ecs:UpdateService",
+    "rds:CreateDBSnapshot",
+    "ec2:RebootInstances",
+    "events:DisableRule",
+];
 
 /// What somebody who may change things changes now and then.
 fn writes(world: &mut World, caller: &Caller, functions: &[String]) -> Vec<Step> {
@@ -161,6 +200,9 @@ fn writes(world: &mut World, caller: &Caller, functions: &[String]) -> Vec<Step>
         Step::perhaps(scribe.done("logs:StartQuery", &[]), 0.5),
         Step::perhaps(scribe.done("ec2:CreateTags", &[]), 0.1),
     ];
+    for write in RARE_WRITES {
+        steps.push(Step::perhaps(scribe.done(write, &[]), 0.01));
+    }
     for function in functions {
         let configure = scribe.done("lambda:UpdateFunctionConfiguration", &[("function", function)]);
         steps.push(Step::perhaps(configure, 0.05));

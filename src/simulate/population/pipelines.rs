@@ -35,14 +35,13 @@ fn pipeline(world: &mut World, account: usize, role: &str, character: Character)
     let plan = plan(world, &id, role, &functions);
     let apply = apply(world, &id, role, &functions);
     let deploy = deploy(world, &id, role, &functions);
-    let bursts = |most: f64| (2, (most * character.size).max(3.0) as i64);
     let runs = [
         (
             0.5,
             Episode {
                 opening: opening.clone(),
                 menu: plan.clone(),
-                bursts: bursts(12.0),
+                bursts: (2, 12),
                 calls: (6, 16),
                 pause: (1, 6),
                 closing: Vec::new(),
@@ -53,7 +52,7 @@ fn pipeline(world: &mut World, account: usize, role: &str, character: Character)
             Episode {
                 opening: opening.clone(),
                 menu: plan,
-                bursts: bursts(12.0),
+                bursts: (2, 12),
                 calls: (6, 16),
                 pause: (1, 6),
                 closing: apply,
@@ -61,14 +60,13 @@ fn pipeline(world: &mut World, account: usize, role: &str, character: Character)
         ),
         (0.3, Episode { opening, closing: deploy, ..Episode::default() }),
     ];
-    let runs_a_day = character.runs * character.size.max(0.5);
     world.actors.push(Actor {
         name: stream,
         sessions: Sessions::PerEpisode { name: "run-".to_owned(), numbered: Numbered::Yes, addresses },
         routines: runs
             .into_iter()
             .map(|(share, episode)| Routine {
-                timing: Timing::Rate(runs_a_day * share, Rhythm::Office),
+                timing: Timing::Rate(character.runs * share, Rhythm::Office),
                 activity: Activity::Episode(episode),
             })
             .collect(),
