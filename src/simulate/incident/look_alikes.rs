@@ -5,7 +5,7 @@ use crate::simulate::dice::unique_id;
 use crate::simulate::document;
 use crate::simulate::record::{NOT_ALLOWED, Outcome, THROTTLED};
 
-/// Terraform has lost its state and writes everything again.
+/// Terraform has lost its state and writes everything again, trust policies too.
 pub(super) fn policies_again(scene: &mut Scene<'_>) {
     let run = scene.ci_run();
     let id = scene.id();
@@ -14,6 +14,8 @@ pub(super) fn policies_again(scene: &mut Scene<'_>) {
         let bucket = format!("{}-{id}", function.name);
         let of_role = document::quoted(&document::function_role(&id, &function.name));
         scene.done(&run, "iam:PutRolePolicy", &[("role", &role), ("quoted-document", &of_role)]);
+        let trust = document::quoted(&document::lambda_trust());
+        scene.done(&run, "iam:UpdateAssumeRolePolicy", &[("role", &role), ("quoted-document", &trust)]);
         let of_bucket = document::bucket_of_role(&id, &bucket, &role);
         scene.done(&run, "s3:PutBucketPolicy", &[("bucket", &bucket), ("document", &of_bucket)]);
     }

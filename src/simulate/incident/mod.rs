@@ -32,7 +32,7 @@ struct Incident {
     technique: &'static str,
     /// What happens.
     description: &'static str,
-    /// Who has to say so; nobody, for harmless things.
+    /// The detector that has to say so, and others that should; nobody, for harmless things.
     found_by: &'static [&'static str],
     /// Acts it out.
     act: fn(&mut Scene<'_>),
@@ -215,17 +215,30 @@ pub(super) fn plant(world: &mut World, options: &Options) {
             (incident.act)(&mut Scene::new(world, options, (start, &stream), Some(label)));
         }
     }
-    let production = world.accounts.iter().filter(|account| account.purpose == Purpose::Production).count();
-    let count = (days * EVERYDAY_PER_DAY * production as f64) as usize;
-    for (number, (name, act)) in EVERYDAY.iter().cycle().take(count).enumerate() {
-        let start = options.start.0 + dice.within((0, i64::from(options.days) * 86_400));
-        let start = at_work(start, &mut dice);
-        act(&mut Scene::new(world, options, (start, &format!("{name} {number}")), None));
-    }
+    everyday_life(world, options, &mut dice);
     // What would begin after the last day does not happen.
     let end = options.start.0 + i64::from(options.days) * 86_400;
     world.scripted.retain(|event| event.time < end);
     world.scripted.sort_by_key(|event| event.time);
+}
+
+fn everyday_life(world: &mut World, options: &Options, dice: &mut Dice) {
+    // Pipelines keep policies as they are: they were all written once, before anything else happens.
+    for account in 0..world.accounts.len() {
+        if world.accounts[account].purpose != Purpose::Management {
+            let start = options.start.0 + dice.within((60, 1_800));
+            let mut scene = Scene::new(world, options, (start, &format!("first run {account}")), None);
+            scene.move_to(account);
+            look_alikes::policies_again(&mut scene);
+        }
+    }
+    let production = world.accounts.iter().filter(|account| account.purpose == Purpose::Production).count();
+    let count = (f64::from(options.days) * EVERYDAY_PER_DAY * production as f64) as usize;
+    for (number, (name, act)) in EVERYDAY.iter().cycle().take(count).enumerate() {
+        let start = options.start.0 + dice.within((0, i64::from(options.days) * 86_400));
+        let start = at_work(start, dice);
+        act(&mut Scene::new(world, options, (start, &format!("{name} {number}")), None));
+    }
 }
 
 /// The same day or the Friday before it, between nine and five.
@@ -237,13 +250,12 @@ fn at_work(time: i64, dice: &mut Dice) -> i64 {
 
 impl Incident {
     fn plot(&self, options: &Options, expectation: Expectation) -> Plot {
-        let mut found_by: Vec<_> = self.found_by.iter().map(|detector| (*detector, expectation)).collect();
-        match expectation {
-            Expectation::MustNot => found_by.push(("none", expectation)),
-            _ => {
-                let others = DETECTORS.into_iter().filter(|detector| !self.found_by.contains(detector));
-                found_by.extend(others.map(|detector| (detector, Expectation::May)));
-            }
+        let (first, others) = self.found_by.split_first().unwrap_or((&"none", &[]));
+        let mut found_by = vec![(*first, expectation)];
+        found_by.extend(others.iter().map(|detector| (*detector, Expectation::Should)));
+        if expectation != Expectation::MustNot {
+            let rest = DETECTORS.into_iter().filter(|detector| !self.found_by.contains(detector));
+            found_by.extend(rest.map(|detector| (detector, Expectation::May)));
         }
         Plot::new(options, (self.technique, self.description), found_by)
     }

@@ -46,6 +46,11 @@ impl<'w> Scene<'w> {
         Self { world, dice, now: start, scale: options.events_per_day / 100, label, account }
     }
 
+    /// Moves the scene to another account.
+    pub(super) fn move_to(&mut self, account: usize) {
+        self.account = account;
+    }
+
     /// Where it happens.
     pub(super) fn account(&self) -> &Account {
         &self.world.accounts[self.account]

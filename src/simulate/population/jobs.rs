@@ -166,7 +166,7 @@ fn monthly_report(world: &mut World, account: usize) {
     });
 }
 
-/// Reads a bucket from one end to the other, every night; a bit more on the first of the month.
+/// Reads a bucket from one end to the other, every night; twice on the first of the month, and all of it on Sundays.
 fn data_job(world: &mut World, account: usize, number: usize) {
     const JOBS: [&str; 4] = ["warehouse-load", "clickstream-rollup", "ledger-export", "feature-store"];
     let id = world.accounts[account].id.clone();
@@ -182,13 +182,15 @@ fn data_job(world: &mut World, account: usize, number: usize) {
     ]);
     let night =
         Episode { opening, menu, bursts: (10, 15), calls: (5, 12), pause: (1, 8), ..Episode::default() };
+    let everything = Episode { bursts: (40, 50), ..night.clone() };
     let stream = format!("{role} {id}");
     world.actors.push(Actor {
         sessions: sessions(&stream),
         name: stream,
         routines: vec![
             Routine { timing: Timing::At(Days::All, 3), activity: Activity::Episode(night.clone()) },
-            Routine { timing: Timing::At(Days::Monthly(1), 4), activity: Activity::Episode(night) },
+            Routine { timing: Timing::At(Days::Monthly(1), 4), activity: Activity::Episode(night.clone()) },
+            Routine { timing: Timing::At(Days::Weekly(7), 5), activity: Activity::Episode(everything) },
         ],
         from: 0,
     });

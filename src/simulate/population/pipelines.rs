@@ -13,7 +13,9 @@ use crate::simulate::world::{HOME, Purpose, World};
 /// The provider of CI's tokens.
 const PROVIDER: &str = "token.actions.example.com";
 
-const ROLES: [&str; 4] = ["ci-deploy", "ci-infrastructure", "ci-integration-tests", "ci-release"];
+const ROLES: [&str; 4] = ["ci-deploy", "ci-infrastructure", TESTS, "ci-release"];
+/// The role of integration tests.
+const TESTS: &str = "ci-integration-tests";
 
 pub(super) fn settle(world: &mut World, account: usize, character: Character) {
     if world.accounts[account].purpose == Purpose::Management {
@@ -35,6 +37,7 @@ fn pipeline(world: &mut World, account: usize, role: &str, character: Character)
     let plan = plan(world, &id, role, &functions);
     let apply = apply(world, &id, role, &functions);
     let deploy = deploy(world, &id, role, &functions);
+    let denials = refused(world, &id, role, &functions);
     let runs = [
         (
             0.5,
@@ -58,13 +61,20 @@ fn pipeline(world: &mut World, account: usize, role: &str, character: Character)
                 closing: apply,
             },
         ),
-        (0.3, Episode { opening, closing: deploy, ..Episode::default() }),
+        (0.3, Episode { opening: opening.clone(), closing: deploy, ..Episode::default() }),
     ];
+    // Integration tests also try what has to be refused.
+    let test_runs = if role == TESTS {
+        vec![(0.6, Episode { opening: opening.clone(), closing: denials, ..Episode::default() })]
+    } else {
+        Vec::new()
+    };
     world.actors.push(Actor {
         name: stream,
         sessions: Sessions::PerEpisode { name: "run-".to_owned(), numbered: Numbered::Yes, addresses },
         routines: runs
             .into_iter()
+            .chain(test_runs)
             .map(|(share, episode)| Routine {
                 timing: Timing::Rate(character.runs * share, Rhythm::Office),
                 activity: Activity::Episode(episode),
@@ -177,6 +187,20 @@ fn apply(world: &mut World, account: &str, role: &str, functions: &[String]) -> 
             times: (1, 4),
             ..Step::perhaps(scribe.ended("ssm:PutParameter", THROTTLED, &names), 0.1)
         });
+    }
+    steps
+}
+
+/// What a test expects to be refused, in every run.
+fn refused(world: &mut World, account: &str, role: &str, functions: &[String]) -> Vec<Step> {
+    let mut scribe = world.scribe(&Caller::role(account, role, RUNNER), HOME);
+    let mut steps = Vec::new();
+    for function in functions {
+        let bucket = format!("{function}-{account}");
+        let names =
+            [("table", &**function), ("bucket", &*bucket), ("key", "in/0.json"), ("function", &**function)];
+        steps.push(Step::several(scribe.denied("dynamodb:PutItem", &names), (1, 3)));
+        steps.push(Step::several(scribe.denied("s3:GetObject", &names), (1, 3)));
     }
     steps
 }
