@@ -54,11 +54,6 @@ impl<V, const K: usize> Few<V, K> {
         self.kept.get(&stable_hash(name.as_bytes())).map(|(_, value)| value)
     }
 
-    /// Changes every value.
-    pub fn each_value(&mut self, mut change: impl FnMut(&mut V)) {
-        self.kept.values_mut().for_each(|(_, value)| change(value));
-    }
-
     /// How many names are kept.
     pub fn len(&self) -> usize {
         self.kept.len()

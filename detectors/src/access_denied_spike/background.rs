@@ -11,6 +11,11 @@ use crate::ledger::{Key, KeyRef};
 use crate::time::EventTime;
 use crate::window::Peak;
 
+/// Weeks that make habits of hours and weekdays.
+const WEEKS_OF_HABIT: i64 = 3;
+/// Fewer hours with refusals make no habit.
+const MANY_HOURS: usize = 20;
+
 /// The past of a key and of those like it.
 pub(crate) struct Background<'a> {
     learning: &'a Learning,
@@ -19,6 +24,8 @@ pub(crate) struct Background<'a> {
     neighbours: DayPeaks,
     /// The most different actions in a window, by day.
     breadth: DayPeaks,
+    /// The hours with a peak, by the start of its window.
+    busy_hours: Vec<EventTime>,
     /// The first day with refusals in the account: watching began then at the latest.
     first_day: Option<i64>,
 }
@@ -46,6 +53,7 @@ impl<'a> Background<'a> {
             siblings: siblings.map(|f| f.siblings.days()).unwrap_or_default(),
             neighbours: account.map(|f| f.neighbours.days()).unwrap_or_default(),
             breadth,
+            busy_hours: peaks.values().map(|peak| peak.range().start).collect(),
             first_day: account.and_then(|f| f.windows.days().keys().next().copied()),
         }
     }
@@ -91,5 +99,29 @@ impl<'a> Background<'a> {
     pub(crate) fn is_learning(&self, start: EventTime) -> bool {
         let watched = self.first_day.map_or(0, |first| start.day() - first);
         watched < i64::from(self.learning.days)
+    }
+
+    /// What is odd about the hour or the weekday (UTC): the key was refused often enough, for three weeks and more, but
+    /// never then.
+    pub(crate) fn unusual_time(&self, start: EventTime) -> Option<String> {
+        let past: Vec<EventTime> =
+            self.busy_hours.iter().copied().filter(|t| t.day() < start.day()).collect();
+        let watched = past.first().map_or(0, |first| start.day() - first.day());
+        if watched < WEEKS_OF_HABIT * 7 || past.len() < MANY_HOURS {
+            return None;
+        }
+        let hour = |t: EventTime| t.hour().rem_euclid(24);
+        let is_near = |t: EventTime| matches!((hour(t) - hour(start)).rem_euclid(24), 0 | 1 | 23);
+        // The epoch began on a Thursday.
+        let weekday = |t: EventTime| (t.day() + 3).rem_euclid(7);
+        if !past.iter().any(|t| is_near(*t)) {
+            Some(format!("never at this hour ({:02}:00 UTC) in {watched} days", hour(start)))
+        } else if !past.iter().any(|t| weekday(*t) == weekday(start)) {
+            let name = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+                [usize::try_from(weekday(start)).unwrap_or(0)];
+            Some(format!("never on a {name} in {watched} days"))
+        } else {
+            None
+        }
     }
 }

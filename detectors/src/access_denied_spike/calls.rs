@@ -92,6 +92,9 @@ fn call_bar(config: &Config, peak: &Peak<Summary>, background: &Background<'_>) 
         (Some(expectation), None) => reasons.push(Reason::new("busiest", expectation.basis(count))),
         (None, None) => reasons.push(Reason::new("no_history", "no history yet: a fixed threshold decided")),
     }
+    if let Some(text) = background.unusual_time(start) {
+        reasons.push(Reason::new("unusual_time", text));
+    }
     if actions >= SEVERAL_ACTIONS {
         let usual = background.expected_breadth(start);
         let text = format!(

@@ -57,8 +57,7 @@ impl Draft<'_> {
         let mut finding = self.finding(range, bar.severity, reasons, &summary);
         finding.anchor = Anchor::Hour(hour);
         finding.measure = Some(measure);
-        // What is counted may be fewer than the events it was counted in.
-        finding.evidence_total = count.max(finding.evidence.len() as u64);
+        finding.evidence_total = count;
         if let Some(hour) = escalates {
             let known = Finding { anchor: Anchor::Hour(hour), ..finding.clone() };
             finding.continues = Some(known.id());

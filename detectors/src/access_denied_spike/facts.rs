@@ -191,8 +191,10 @@ pub struct Remembered {
     pub(crate) neighbours: Windows<Peers<1>>,
     /// What sort of caller the key is: one, as a rule.
     pub(crate) kinds: Set<ActorKind>,
-    /// Grave calls that were refused: the first of each day.
-    pub(crate) grave: Few<BTreeMap<i64, Sample<1>>, 64>,
+    /// By day, the first refusal of each thing: of each action to an actor, of each user from an address.
+    pub(crate) firsts: BTreeMap<i64, Few<Sample<1>, 64>>,
+    /// By hour, the first sign-ins that succeeded.
+    pub(crate) sign_ins: BTreeMap<i64, Sample<4>>,
     /// What was changed in an account on a day.
     pub(crate) changes: Changes,
 }
@@ -203,7 +205,8 @@ impl Join for Remembered {
         self.siblings.join(&other.siblings);
         self.neighbours.join(&other.neighbours);
         self.kinds.join(&other.kinds);
-        self.grave.join(&other.grave);
+        self.firsts.join(&other.firsts);
+        self.sign_ins.join(&other.sign_ins);
         self.changes.join(&other.changes);
     }
 }
@@ -219,7 +222,8 @@ impl Facts for Remembered {
         self.windows.forget(horizon);
         self.siblings.forget(horizon);
         self.neighbours.forget(horizon);
-        self.grave.each_value(|days| *days = days.split_off(&horizon.day()));
+        self.firsts = self.firsts.split_off(&horizon.day());
+        self.sign_ins = self.sign_ins.split_off(&horizon.hour());
         self.changes.forget(horizon);
     }
 }

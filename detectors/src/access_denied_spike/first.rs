@@ -61,12 +61,14 @@ impl AccessDeniedSpike {
 
 /// The refusals of grave calls that had not been refused within so many days before.
 fn firsts(facts: &Remembered, forget_days: i64) -> impl Iterator<Item = First<'_>> {
-    facts.grave.iter().flat_map(move |(label, days)| {
-        let call = GraveCall::of(label).filter(|call| call.weight == Weight::Grave);
-        days.iter().filter_map(move |(day, sample)| {
-            let is_first = days.range(day - forget_days..*day).next().is_none();
-            let evidence = sample.iter().next().filter(|_| is_first)?;
-            Some(First { label, call: call?, evidence })
+    let was_refused = move |label: &str, day: i64| {
+        facts.firsts.range(day - forget_days..day).any(|(_, actions)| actions.get(label).is_some())
+    };
+    facts.firsts.iter().flat_map(move |(day, actions)| {
+        actions.iter().filter_map(move |(label, sample)| {
+            let call = GraveCall::of(label).filter(|call| call.weight == Weight::Grave)?;
+            let evidence = sample.iter().next().filter(|_| !was_refused(label, *day))?;
+            Some(First { label, call, evidence })
         })
     })
 }

@@ -14,6 +14,9 @@ mod grave;
 mod message;
 mod observe;
 mod outage;
+mod sign_ins;
+mod slow;
+mod strand;
 mod strands;
 #[cfg(test)]
 mod tests;
@@ -123,6 +126,7 @@ impl Detector for AccessDeniedSpike {
             observe::CALLS => {
                 let bursts = self.judge_calls(key, facts, around);
                 out.extend(self.judge_firsts(key, facts, around, &bursts));
+                out.extend(self.judge_days(key, facts, around, &bursts));
                 out.extend(bursts);
             }
             observe::ROLES => out.extend(self.judge_roles(key, facts, around)),
@@ -131,7 +135,11 @@ impl Detector for AccessDeniedSpike {
                 out.extend(self.judge_sign_ins(key, facts, around))
             }
             observe::SOURCE_CALLS => out.extend(self.judge_source_calls(key, facts, around)),
-            observe::SOURCE_SIGN_INS => out.extend(self.judge_source_sign_ins(key, facts, around)),
+            observe::SOURCE_SIGN_INS => {
+                let bursts = self.judge_source_sign_ins(key, facts, around);
+                out.extend(self.judge_days(key, facts, around, &bursts));
+                out.extend(bursts);
+            }
             observe::ACCOUNT => out.extend(self.judge_account(key, facts, around)),
             _ => {}
         }

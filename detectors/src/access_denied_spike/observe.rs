@@ -41,6 +41,8 @@ pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     }
     if let Some((sort, message)) = refusal(event) {
         Lesson { event, message }.teach(sort, ledger);
+    } else if event.action.is("signin", "ConsoleLogin") {
+        Lesson { event, message: Refusal::default() }.teach_sign_in(ledger);
     } else if event.succeeded() && changes::matters(event.action) {
         let account = if &*event.action.service == "organizations" { "" } else { event.account };
         let (facts, strings) =
@@ -71,7 +73,7 @@ impl Lesson<'_> {
             Sort::Call | Sort::Role | Sort::Service if !is_known => {}
             Sort::Call => {
                 let facts = self.count(of_actor(CALLS), event.source_ip, ledger);
-                self.remember_grave(facts);
+                self.remember_action(facts);
                 self.count_among_siblings(ledger);
                 if from_address {
                     self.count(of_source(SOURCE_CALLS), self.who(), ledger);
@@ -89,7 +91,8 @@ impl Lesson<'_> {
                     self.count(of_actor(class), event.source_ip, ledger);
                 }
                 if from_address {
-                    self.count(of_source(SOURCE_SIGN_INS), self.who(), ledger);
+                    let (facts, strings) = self.count(of_source(SOURCE_SIGN_INS), self.who(), ledger);
+                    self.remember(self.who(), facts, strings);
                 }
                 return;
             }
@@ -176,12 +179,34 @@ impl Lesson<'_> {
             .find(|label| GraveCall::of(label).is_some())
     }
 
-    fn remember_grave(&self, (facts, strings): (&mut Remembered, &mut Strings)) {
+    /// The first of each action of a day. What people click in the console is no probing, unless it is grave.
+    fn remember_action(&self, (facts, strings): (&mut Remembered, &mut Strings)) {
+        let grave = self.grave_label();
+        if grave.is_some() || !self.event.session.from_console {
+            self.remember(grave.unwrap_or(&self.event.action.label), facts, strings);
+        }
+    }
+
+    fn remember(&self, what: &str, facts: &mut Remembered, strings: &mut Strings) {
         let Self { event, .. } = self;
-        if let Some(label) = self.grave_label()
-            && let Some(days) = facts.grave.grow(label, strings)
+        let Some(first) = facts.firsts.entry(event.time.day()).or_default().grow(what, strings) else {
+            return;
+        };
+        if first.wants(event.time) {
+            first.insert(Evidence::of(event, strings));
+        }
+    }
+
+    /// A sign-in that succeeded, which says how those that failed ended.
+    fn teach_sign_in(&self, ledger: &mut Ledger<Remembered>) {
+        let Self { event, .. } = self;
+        let of_user = KeyRef { class: SIGN_INS, account: self.account(), entity: self.who() };
+        let of_source = KeyRef { class: SOURCE_SIGN_INS, account: "", entity: event.source_ip };
+        for key in
+            [of_user, of_source].into_iter().filter(|key| key.class == SIGN_INS || is_address(key.entity))
         {
-            let first = days.entry(event.time.day()).or_default();
+            let (facts, strings) = ledger.grow(key);
+            let first = facts.sign_ins.entry(event.time.hour()).or_default();
             if first.wants(event.time) {
                 first.insert(Evidence::of(event, strings));
             }

@@ -1,13 +1,11 @@
-//! Judging the other strands: roles not given, services refused, sign-ins, and addresses.
+//! Judging the other strands: roles not given, services refused, and addresses.
 
 use super::AccessDeniedSpike;
-use super::background::Background;
-use super::burst::{Bar, bursts};
-use super::draft::{Draft, Plural, short_name};
-use super::facts::{FLOOR, Remembered, Summary};
+use super::draft::{Plural, short_name};
+use super::facts::{Remembered, Summary};
 use super::grave::Weight;
-use super::observe::{CHANGES, SECOND_FACTORS};
-use crate::actor::ActorKind;
+use super::observe::CHANGES;
+use super::strand::{GRAVER, Strand, bar};
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::{Key, KeyRef};
@@ -18,52 +16,6 @@ use crate::window::Peak;
 const CONSISTENT_AFTER: i64 = 20 * MINUTE;
 /// Refusals of services are operations' business: only floods of this many times the floor are told.
 const SERVICE_FLOOD: u32 = 10;
-/// So many times the threshold is graver than the threshold.
-const GRAVER: u64 = 3;
-
-/// One strand of refusals: how it is told.
-struct Strand {
-    kind: &'static str,
-    unit: &'static str,
-    mitre: &'static [&'static str],
-    what: &'static str,
-}
-
-impl Strand {
-    /// Judges the busiest windows of hours by `bar`, which is given the window and the expectation.
-    fn judge(
-        &self,
-        (key, facts): (&Key, &Remembered),
-        around: &Around<'_, Remembered>,
-        bar: impl Fn(&Peak<Summary>, u64) -> Option<Bar>,
-    ) -> Vec<Finding> {
-        let peaks = facts.windows.hours(FLOOR);
-        if peaks.is_empty() {
-            return Vec::new();
-        }
-        let background = Background::of(key, facts, &peaks, around);
-        let found = bursts(&peaks, |peak| {
-            let start = peak.range().start;
-            let mut bar = bar(peak, background.own_expected(start))?;
-            bar.expected = background.own_basis(start, peak.count).map(|(expected, basis)| {
-                bar.reasons.push(Reason::new("busiest", basis));
-                expected
-            });
-            Some(bar)
-        });
-        let tell = |burst: super::burst::Burst| {
-            let title = format!("{}: {} {}", short_name(&key.entity), burst.count, self.what);
-            let (kind, unit, mitre) = (self.kind, self.unit, self.mitre.to_vec());
-            Draft { key, facts, kind, unit, title, mitre }.finish(burst)
-        };
-        found.into_iter().map(tell).collect()
-    }
-}
-
-fn bar(threshold: u64, severity: Severity, reason: Reason) -> Bar {
-    Bar { threshold, expected: None, severity, reasons: vec![reason] }
-}
-
 impl AccessDeniedSpike {
     /// Roles that an actor tried to take on and was not given.
     pub(crate) fn judge_roles(
@@ -117,77 +69,6 @@ impl AccessDeniedSpike {
             let text =
                 "a role or key that a service uses was refused: something is broken rather than probed";
             (peak.count >= threshold).then(|| bar(threshold, Severity::Low, Reason::new("service", text)))
-        })
-    }
-
-    /// Failed sign-ins of one user, by password or second factor.
-    pub(crate) fn judge_sign_ins(
-        &self,
-        key: &Key,
-        facts: &Remembered,
-        around: &Around<'_, Remembered>,
-    ) -> Vec<Finding> {
-        let second_factor = key.class == SECOND_FACTORS;
-        let is_root = facts.kinds.0.contains(&ActorKind::Root);
-        let strand = if second_factor {
-            Strand {
-                kind: "failed_mfa",
-                unit: "failures in 5 minutes",
-                mitre: &["T1110", "T1621"],
-                what: "wrong second factors in 5 minutes",
-            }
-        } else {
-            Strand {
-                kind: "failed_sign_in",
-                unit: "failures in 5 minutes",
-                mitre: &["T1110.001"],
-                what: "failed sign-ins in 5 minutes",
-            }
-        };
-        strand.judge((key, facts), around, |peak, expected| {
-            let floor = if is_root { FLOOR } else { u64::from(self.config.min_failed_sign_ins) };
-            let threshold = floor.max(self.config.above(expected));
-            if peak.count < threshold {
-                return None;
-            }
-            let text = if second_factor {
-                "the second factor is asked for when the password was right: the password is known to whoever tries"
-            } else {
-                "passwords are being tried"
-            };
-            let mut severity = if second_factor { Severity::Medium } else { Severity::Low };
-            if peak.count >= threshold * GRAVER {
-                severity = severity.graver();
-            }
-            if is_root {
-                severity = severity.max(Severity::High);
-            }
-            let code = if is_root { "root" } else { "sign_ins" };
-            Some(bar(threshold, severity, Reason::new(code, text)))
-        })
-    }
-
-    /// Failed sign-ins from one address.
-    pub(crate) fn judge_source_sign_ins(
-        &self,
-        key: &Key,
-        facts: &Remembered,
-        around: &Around<'_, Remembered>,
-    ) -> Vec<Finding> {
-        let strand = Strand {
-            kind: "password_spraying",
-            unit: "failures in 5 minutes",
-            mitre: &["T1110.003"],
-            what: "failed sign-ins from this address in 5 minutes",
-        };
-        strand.judge((key, facts), around, |peak, expected| {
-            let users = peak.summary.parties.0;
-            let is_spread = users >= u64::from(self.config.min_actors_of_address);
-            let floor = u64::from(self.config.min_failed_sign_ins) * if is_spread { 1 } else { GRAVER * 2 };
-            let threshold = floor.max(self.config.above(expected));
-            let text = format!("{} tried from one address", Plural(users.cast_signed(), "user name"));
-            let severity = if is_spread { Severity::High } else { Severity::Medium };
-            (peak.count >= threshold).then(|| bar(threshold, severity, Reason::new("distinct_users", text)))
         })
     }
 

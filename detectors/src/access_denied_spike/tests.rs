@@ -324,3 +324,76 @@ fn configurations_that_make_no_sense_are_refused() {
     assert_eq!(refused(Config { times_expected: f64::NAN, ..good.clone() }), "times_expected");
     assert_eq!(refused(Config { times_expected: 0.9, ..good }), "times_expected");
 }
+
+#[test]
+fn what_comes_too_slowly_for_a_window_is_told_by_the_day() {
+    const ACTIONS: [(&str, &str); 12] = [
+        ("s3", "ListBuckets"),
+        ("iam", "ListUsers"),
+        ("iam", "ListRoles"),
+        ("ec2", "DescribeInstances"),
+        ("ec2", "DescribeVpcs"),
+        ("lambda", "ListFunctions20150331"),
+        ("rds", "DescribeDBInstances"),
+        ("kms", "ListKeys"),
+        ("sns", "ListTopics"),
+        ("sqs", "ListQueues"),
+        ("ssm", "DescribeParameters"),
+        ("ecs", "ListClusters"),
+    ];
+    let calls = |day: i64, many: usize| -> Vec<Call<'static>> {
+        let time = |n: usize| TEN.plus(day * DAY + n as i64 * 20 * MINUTE);
+        ACTIONS[..many]
+            .iter()
+            .enumerate()
+            .map(|(n, (service, name))| denied(service, name, time(n)))
+            .collect()
+    };
+    let finding = only(&calls(0, 12));
+    assert_eq!((finding.kind, finding.severity.name()), ("slow_probing", "medium"));
+    assert_eq!(finding.window.start, TEN.plus(11 * 20 * MINUTE), "told when it was too much");
+    assert_eq!(told(&calls(0, 11)), [""; 0]);
+    // Daily, it is told on the days it is not yet usual on.
+    let daily: Vec<_> = (0..6).flat_map(|day| calls(day, 12)).collect();
+    assert_eq!(told(&daily), ["slow_probing medium"]);
+}
+
+#[test]
+fn users_tried_one_after_the_other_and_a_guess_that_was_right() {
+    let users: Vec<String> = (0..8).map(|n| format!("arn:aws:iam::111122223333:user/u{n}")).collect();
+    let failed = |n: usize, spacing: i64| Call {
+        id: format!("failed {n}"),
+        identity: user(&users[n]),
+        error_message: "Failed authentication",
+        response: r#"{"ConsoleLogin":"Failure"}"#,
+        ..Call::new("signin", "ConsoleLogin", TEN.plus(n as i64 * spacing))
+    };
+    let slowly: Vec<_> = (0..8).map(|n| failed(n, HOUR)).collect();
+    assert_eq!(told(&slowly), ["slow_spraying medium"]);
+    let mut quickly: Vec<_> = (0..8).map(|n| failed(n, 10)).collect();
+    assert_eq!(told(&quickly), ["password_spraying high"]);
+    quickly.push(Call {
+        identity: user(&users[7]),
+        response: r#"{"ConsoleLogin":"Success"}"#,
+        ..Call::new("signin", "ConsoleLogin", TEN.plus(10 * MINUTE))
+    });
+    let finding = only(&quickly);
+    assert_eq!(finding.severity.name(), "critical");
+    assert!(has_reason(&finding, "then_signed_in", "2026-03-02T10:10:00Z from 198.51.100.7"), "{finding:#?}");
+}
+
+#[test]
+fn an_hour_and_a_weekday_without_precedent_are_reasons() {
+    let burst = |time: EventTime, count: i64| repeated(&denied("s3", "GetObject", time), count, 2);
+    let mondays_to_fridays = (0..28).filter(|day| day % 7 < 5);
+    let usual: Vec<_> = mondays_to_fridays.flat_map(|day| burst(TEN.plus(day * DAY), 10)).collect();
+    for (time, text) in [
+        (TEN.plus(28 * DAY + 12 * HOUR), "never at this hour (22:00 UTC) in 28 days"),
+        (TEN.plus(33 * DAY), "never on a Saturday in 33 days"),
+    ] {
+        let finding = only(&[usual.clone(), burst(time, 60)].concat());
+        assert!(has_reason(&finding, "unusual_time", text), "{finding:#?}");
+    }
+    let finding = only(&[usual.clone(), burst(TEN.plus(28 * DAY + HOUR), 60)].concat());
+    assert!(!has_reason(&finding, "unusual_time", ""), "{finding:#?}");
+}

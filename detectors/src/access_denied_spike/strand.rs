@@ -1,0 +1,58 @@
+//! What the strands of refusals have in common: bursts against the key's own past.
+
+use super::background::Background;
+use super::burst::{Bar, Burst, bursts};
+use super::draft::{Draft, short_name};
+use super::facts::{FLOOR, Remembered, Summary};
+use crate::detector::Around;
+use crate::finding::{Finding, Reason, Severity};
+use crate::ledger::Key;
+use crate::window::Peak;
+
+/// So many times the threshold is graver than the threshold.
+pub(crate) const GRAVER: u64 = 3;
+
+/// One strand of refusals: how it is told.
+pub(crate) struct Strand {
+    pub(crate) kind: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) mitre: &'static [&'static str],
+    /// What was counted, behind the number in the title.
+    pub(crate) what: &'static str,
+}
+
+impl Strand {
+    /// Judges the busiest windows of hours by `bar`, which is given the window and the expectation.
+    pub(crate) fn judge(
+        &self,
+        (key, facts): (&Key, &Remembered),
+        around: &Around<'_, Remembered>,
+        bar: impl Fn(&Peak<Summary>, u64) -> Option<Bar>,
+    ) -> Vec<Finding> {
+        let peaks = facts.windows.hours(FLOOR);
+        if peaks.is_empty() {
+            return Vec::new();
+        }
+        let background = Background::of(key, facts, &peaks, around);
+        let found = bursts(&peaks, |peak| {
+            let start = peak.range().start;
+            let mut bar = bar(peak, background.own_expected(start))?;
+            bar.expected = background.own_basis(start, peak.count).map(|(expected, basis)| {
+                bar.reasons.push(Reason::new("busiest", basis));
+                expected
+            });
+            Some(bar)
+        });
+        let tell = |burst: Burst| {
+            let title = format!("{}: {} {}", short_name(&key.entity), burst.count, self.what);
+            let (kind, unit, mitre) = (self.kind, self.unit, self.mitre.to_vec());
+            Draft { key, facts, kind, unit, title, mitre }.finish(burst)
+        };
+        found.into_iter().map(tell).collect()
+    }
+}
+
+/// A bar with one reason; the strand adds the past.
+pub(crate) fn bar(threshold: u64, severity: Severity, reason: Reason) -> Bar {
+    Bar { threshold, expected: None, severity, reasons: vec![reason] }
+}
