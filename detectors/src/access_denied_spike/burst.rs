@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::facts::Summary;
 use crate::finding::{Reason, Severity};
 use crate::lattice::Join;
-use crate::time::{MINUTE, TimeRange};
+use crate::time::{EventTime, MINUTE, TimeRange};
 use crate::window::{Peak, WINDOW_MINUTES};
 
 /// Hours that a burst stays known for. Two more than a day, so that what happens daily, not quite on time, is known.
@@ -25,6 +25,13 @@ pub(crate) struct Bar {
     pub(crate) reasons: Vec<Reason>,
 }
 
+impl Bar {
+    /// Whether a reason of this code was given.
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.reasons.iter().any(|reason| reason.code == code)
+    }
+}
+
 /// Refusals that stand out, told once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Burst {
@@ -32,6 +39,8 @@ pub(crate) struct Burst {
     pub(crate) hour: i64,
     /// From the first window to the last that touches it.
     pub(crate) range: TimeRange,
+    /// When it was last known to go on: the end of the last window that stood out and was not told again.
+    pub(crate) until: EventTime,
     /// Refusals in the busiest of these windows.
     pub(crate) count: u64,
     /// What is known of them.
@@ -87,11 +96,22 @@ pub(crate) fn bursts(
                 newest => {
                     let escalates = newest.map(|k| k.told);
                     let summary = peak.summary.clone();
-                    found.push(Burst { hour: *hour, range, count, summary, bar: reason, escalates });
+                    found.push(Burst {
+                        hour: *hour,
+                        range,
+                        count,
+                        summary,
+                        bar: reason,
+                        escalates,
+                        until: range.end,
+                    });
                     *hour
                 }
             },
         };
+        if let Some(last) = found.last_mut().filter(|last| last.hour == told) {
+            last.until = range.end;
+        }
         known.push_back(Known { hour: *hour, count, actions, told });
     }
     found

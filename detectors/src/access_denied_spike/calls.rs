@@ -5,7 +5,7 @@ use super::burst::{Bar, Burst, bursts};
 use super::draft::{Draft, Plural, short_name};
 use super::facts::{FLOOR, Remembered, Summary};
 use super::grave::Weight;
-use super::outage::Outage;
+use super::outage::{Outage, recent_changes};
 use super::{AccessDeniedSpike, Config};
 use crate::action::{service_of, strip_version};
 use crate::detector::Around;
@@ -41,7 +41,7 @@ impl AccessDeniedSpike {
         bursts
             .into_iter()
             .filter(|burst| !outage.explains(burst))
-            .map(|burst| tell(key, facts, burst))
+            .map(|burst| tell(key, facts, self_inflicted(key, burst, around)))
             .collect()
     }
 }
@@ -132,6 +132,20 @@ impl Shape {
     }
 }
 
+/// A burst right after the actor's own permissions were changed is rather a mistake in that change.
+fn self_inflicted(key: &Key, mut burst: Burst, around: &Around<'_, Remembered>) -> Burst {
+    let began = burst.summary.sample.iter().next().map_or(burst.range.start, |first| first.time);
+    let changes = recent_changes(&key.account, burst.range.end, around);
+    let own = changes.iter().find(|change| *change.target == *short_name(&key.entity));
+    if let Some(change) = own {
+        burst.bar.reasons.push(change.as_reason(began));
+        if burst.summary.worst() != Some(Weight::Grave) && !burst.bar.has("enumeration") {
+            burst.bar.severity = burst.bar.severity.milder();
+        }
+    }
+    burst
+}
+
 fn tell(key: &Key, facts: &Remembered, burst: Burst) -> Finding {
     let actions = match (burst.summary.actions(), burst.summary.sample.iter().next()) {
         (1, Some(call)) => format!("all {}:{}", service_of(&call.source), strip_version(&call.name)),
@@ -139,7 +153,7 @@ fn tell(key: &Key, facts: &Remembered, burst: Burst) -> Finding {
     };
     let title = format!("{}: {} refused calls in 5 minutes, {actions}", short_name(&key.entity), burst.count);
     let mut mitre: Vec<&'static str> = burst.summary.grave_calls().map(|(_, call)| call.technique).collect();
-    if burst.bar.reasons.iter().any(|r| r.code == "enumeration") {
+    if burst.bar.has("enumeration") {
         mitre.extend(["T1580", "T1526"]);
     }
     if mitre.is_empty() {

@@ -45,7 +45,7 @@ pub(crate) struct Draft<'a> {
 impl Draft<'_> {
     /// The finding of a burst.
     pub(crate) fn finish(self, burst: Burst) -> Finding {
-        let Burst { hour, range, count, summary, bar, escalates } = burst;
+        let Burst { hour, range, count, summary, bar, escalates, .. } = burst;
         let mut reasons = bar.reasons;
         reasons.extend(self.told_by(&summary));
         let measure = Measure {

@@ -89,7 +89,7 @@ fn tell(key: &Key, facts: &Remembered, background: &Background<'_>, firsts: &[Fi
         summary.sample.insert((*evidence).clone());
         reasons.push(Reason::new(
             "first_refusal",
-            format!("{label} {} and was never refused to it before", call.does),
+            format!("the call {label} {} and was never refused to it before", call.does),
         ));
     }
     if let Some(days) = background.quiet_days(start) {

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod addresses;
 mod background;
 mod burst;
 mod calls;
@@ -14,10 +15,11 @@ mod grave;
 mod message;
 mod observe;
 mod outage;
+mod roles;
+mod series;
+mod services;
 mod sign_ins;
 mod slow;
-mod strand;
-mod strands;
 #[cfg(test)]
 mod tests;
 

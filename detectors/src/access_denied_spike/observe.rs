@@ -34,6 +34,9 @@ pub(crate) const CHANGES: Class = Class(8);
 /// Roles of one name, or people of one permission set, in all accounts; the key has no account.
 pub(crate) const SIBLINGS: Class = Class(9);
 
+/// Longer user names than this, bytes, are not taken from a sign-in's form.
+const LONGEST_NAME: usize = 128;
+
 /// Grows facts from one event. Nearly every event ends at the first comparison.
 pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     if event.succeeded() && (event.read_only == Some(true) || !may_matter(event)) {
@@ -117,7 +120,8 @@ impl Lesson<'_> {
     fn who(&self) -> &str {
         let Event { actor, action, parts, .. } = self.event;
         if matches!(actor.kind, ActorKind::Unknown | ActorKind::Anonymous) && &*action.service == "signin" {
-            return str_at(parts.additional(), &["UserName"]).unwrap_or(&actor.id);
+            let typed = str_at(parts.additional(), &["UserName"]).filter(|name| name.len() <= LONGEST_NAME);
+            return typed.unwrap_or(&actor.id);
         }
         if actor.kind == ActorKind::Unknown && &*actor.id == "unknown" {
             return "";

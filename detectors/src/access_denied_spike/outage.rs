@@ -37,44 +37,56 @@ impl Outage {
             let threshold = u64::from(config.min_calls).max(config.above(expected.unwrap_or(0)));
             let (cause, share) = peak.summary.main_cause();
             let changes = recent_changes(account, peak.range().end, around);
-            let one_cause = share >= MAIN_SHARE && cause != Cause::Unstated;
+            // Where AWS gives no cause, a change and more actors must make up for it.
+            let least_actors =
+                u64::from(config.min_actors_of_outage) * if cause == Cause::Unstated { 2 } else { 1 };
             let is_outage = peak.count >= threshold
-                && peak.summary.parties.0 >= u64::from(config.min_actors_of_outage)
-                && one_cause
+                && peak.summary.parties.0 >= least_actors
+                && share >= MAIN_SHARE
                 && (cause.is_imposed() || !changes.is_empty());
             is_outage.then(|| {
                 let basis = expectation.map(|e| Reason::new("busiest", e.basis(peak.count)));
-                let reasons = basis.into_iter().chain(changes.iter().map(|c| reason(c, peak))).collect();
+                let reasons =
+                    basis.into_iter().chain(changes.iter().map(|c| c.as_reason(began(peak)))).collect();
                 Bar { threshold, expected, severity: Severity::Medium, reasons }
             })
         });
         Self { bursts }
     }
 
-    /// The burst of one actor is part of an outage and no more: the same cause at the same time, nothing grave.
+    /// The burst of one actor is part of an outage and no more: the same cause at the same time, nothing grave, and where AWS
+    /// gives no cause, nothing that looks like taking stock.
     pub(crate) fn explains(&self, burst: &Burst) -> bool {
         let cause = burst.summary.main_cause();
         burst.summary.worst() != Some(Weight::Grave)
+            && (cause.0 != Cause::Unstated || !burst.bar.has("enumeration"))
             && cause.1 >= MAIN_SHARE
             && self.bursts.iter().any(|outage| {
                 outage.summary.main_cause().0 == cause.0
                     && outage.range.start <= burst.range.end
-                    && burst.range.start <= outage.range.end.plus(HOUR)
+                    && burst.range.start <= outage.until.plus(HOUR)
             })
     }
 }
 
-fn reason(change: &Change, peak: &Peak<Summary>) -> Reason {
-    let Change { time, actor, action, target, .. } = change;
-    let on = if target.is_empty() { String::new() } else { format!(" on {target}") };
-    let began = peak.summary.sample.iter().next().map_or(peak.range().start, |e| e.time);
-    let lead = (began.0 - time.0) / 60;
-    let when = if lead > 0 {
-        format!("{} before it began", Plural(lead, "minute"))
-    } else {
-        "as it began".to_owned()
-    };
-    Reason::new("recent_change", format!("{when}, {actor} called {action}{on}"))
+/// When the first known call of a window was made.
+fn began(peak: &Peak<Summary>) -> EventTime {
+    peak.summary.sample.iter().next().map_or(peak.range().start, |first| first.time)
+}
+
+impl Change {
+    /// The change as a reason for refusals that began at a moment.
+    pub(crate) fn as_reason(&self, began: EventTime) -> Reason {
+        let Self { time, actor, action, target, .. } = self;
+        let on = if target.is_empty() { String::new() } else { format!(" on {target}") };
+        let lead = (began.0 - time.0) / 60;
+        let when = if lead > 0 {
+            format!("{} before it began", Plural(lead, "minute"))
+        } else {
+            "as it began".to_owned()
+        };
+        Reason::new("recent_change", format!("{when}, {actor} called {action}{on}"))
+    }
 }
 
 /// Changes to permissions of an account or of its organisation in the hour before, newest first.

@@ -4,7 +4,7 @@ use super::AccessDeniedSpike;
 use super::draft::{Plural, prose};
 use super::facts::{FLOOR, Remembered};
 use super::observe::SECOND_FACTORS;
-use super::strand::{GRAVER, Strand, bar};
+use super::series::{GRAVER, Series, bar};
 use crate::actor::ActorKind;
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
@@ -21,22 +21,22 @@ impl AccessDeniedSpike {
     ) -> Vec<Finding> {
         let second_factor = key.class == SECOND_FACTORS;
         let is_root = facts.kinds.0.contains(&ActorKind::Root);
-        let strand = if second_factor {
-            Strand {
+        let series = if second_factor {
+            Series {
                 kind: "failed_mfa",
                 unit: "failures in 5 minutes",
                 mitre: &["T1110", "T1621"],
                 what: "wrong second factors in 5 minutes",
             }
         } else {
-            Strand {
+            Series {
                 kind: "failed_sign_in",
                 unit: "failures in 5 minutes",
                 mitre: &["T1110.001"],
                 what: "failed sign-ins in 5 minutes",
             }
         };
-        let mut found = strand.judge((key, facts), around, |peak, expected| {
+        let mut found = series.judge((key, facts), around, |peak, expected| {
             let floor = if is_root { FLOOR } else { u64::from(self.config.min_failed_sign_ins) };
             let threshold = floor.max(self.config.above(expected));
             if peak.count < threshold {
@@ -70,13 +70,13 @@ impl AccessDeniedSpike {
         facts: &Remembered,
         around: &Around<'_, Remembered>,
     ) -> Vec<Finding> {
-        let strand = Strand {
+        let series = Series {
             kind: "password_spraying",
             unit: "failures in 5 minutes",
             mitre: &["T1110.003"],
             what: "failed sign-ins from this address in 5 minutes",
         };
-        let mut found = strand.judge((key, facts), around, |peak, expected| {
+        let mut found = series.judge((key, facts), around, |peak, expected| {
             let users = peak.summary.parties.0;
             let is_spread = users >= u64::from(self.config.min_actors_of_address);
             let floor = u64::from(self.config.min_failed_sign_ins) * if is_spread { 1 } else { GRAVER * 2 };

@@ -304,6 +304,18 @@ fn many_actors_refused_by_one_policy_are_an_outage_and_no_attack() {
         };
         calls.extend(repeated(&call, 40, 2));
     }
+    // Who is refused hours later by the same policy is no attacker either.
+    let late = "arn:aws:sts::111122223333:assumed-role/app-late/x";
+    for (n, arn) in arns.iter().map(String::as_str).chain([late]).enumerate() {
+        let time = TEN.plus(3 * HOUR);
+        let call = Call {
+            id: format!("late {n}"),
+            identity: role(arn),
+            error_message: message,
+            ..denied("s3", "GetObject", time)
+        };
+        calls.extend(repeated(&call, 40, 2));
+    }
     let finding = only(&calls);
     assert_eq!((finding.kind, finding.actors.len()), ("permissions_outage", 5));
     let change = "4 minutes before it began, arn:aws:iam::999988887777:user/lee called organizations:UpdatePolicy on p-12345678";
@@ -312,6 +324,23 @@ fn many_actors_refused_by_one_policy_are_an_outage_and_no_attack() {
     assert!(has_reason(&finding, "root_cause", cause), "{finding:#?}");
     let steps = &finding.next_steps;
     assert_eq!(steps, &["Read the policy: aws organizations describe-policy --policy-id p-12345678"]);
+}
+
+#[test]
+fn a_role_whose_policy_was_just_changed_is_rather_broken_than_stolen() {
+    let app = "arn:aws:sts::111122223333:assumed-role/app/i-0a";
+    let call = Call { identity: role(app), ..denied("secretsmanager", "GetSecretValue", TEN) };
+    let mut calls = repeated(&call, 20, 2);
+    assert_eq!(told(&calls), ["denied_calls medium"]);
+    calls.push(Call {
+        request: r#"{"roleName":"app","policyName":"p"}"#,
+        ..Call::new("iam", "DeleteRolePolicy", TEN.plus(-61))
+    });
+    let finding = only(&calls);
+    let change =
+        "1 minute before it began, arn:aws:iam::111122223333:user/kim called iam:DeleteRolePolicy on app";
+    assert!(has_reason(&finding, "recent_change", change), "{finding:#?}");
+    assert_eq!(finding.severity.name(), "low");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the strands of refusals have in common: bursts against the key's own past.
+//! What most sorts of refusals have in common: bursts against the key's own past.
 
 use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
@@ -12,8 +12,8 @@ use crate::window::Peak;
 /// So many times the threshold is graver than the threshold.
 pub(crate) const GRAVER: u64 = 3;
 
-/// One strand of refusals: how it is told.
-pub(crate) struct Strand {
+/// One sort of refusals: how it is told.
+pub(crate) struct Series {
     pub(crate) kind: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) mitre: &'static [&'static str],
@@ -21,7 +21,7 @@ pub(crate) struct Strand {
     pub(crate) what: &'static str,
 }
 
-impl Strand {
+impl Series {
     /// Judges the busiest windows of hours by `bar`, which is given the window and the expectation.
     pub(crate) fn judge(
         &self,
@@ -52,7 +52,7 @@ impl Strand {
     }
 }
 
-/// A bar with one reason; the strand adds the past.
+/// A bar with one reason; the series adds the past.
 pub(crate) fn bar(threshold: u64, severity: Severity, reason: Reason) -> Bar {
     Bar { threshold, expected: None, severity, reasons: vec![reason] }
 }
