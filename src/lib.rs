@@ -4,11 +4,16 @@
 //! them: it reads trails, keeps facts, dresses findings as alerts, and talks to people. `ARCHITECTURE.md` has the map.
 
 pub mod alert;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod inflate;
 pub mod ingest;
+#[cfg(feature = "aws")]
+pub mod lambda;
+pub mod live;
 pub mod parse;
 pub mod replay;
 pub mod report;

@@ -1,3 +1,7 @@
 //! Trailhound as a Lambda function.
 
-fn main() {}
+use tokio::runtime::Builder;
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    Builder::new_multi_thread().enable_all().build()?.block_on(trailhound::lambda::run())
+}

@@ -9,6 +9,8 @@ mod demo;
 mod detectors;
 pub mod exit;
 mod explain_policy;
+#[cfg(feature = "aws")]
+mod facts;
 mod interrupt;
 mod moment;
 mod progress;
@@ -58,6 +60,8 @@ enum Command {
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
     ExplainPolicy(explain_policy::Arguments),
+    #[cfg(feature = "aws")]
+    Facts(facts::Arguments),
     Detectors(detectors::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -78,6 +82,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::ExplainPolicy(arguments) => explain_policy::run(&arguments),
+        #[cfg(feature = "aws")]
+        Command::Facts(arguments) => facts::run(arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -4,6 +4,9 @@ pub mod allow;
 pub mod envelope;
 pub mod local;
 pub mod origin;
+#[cfg(feature = "aws")]
+pub mod s3;
+pub mod source;
 
 pub use allow::Allow;
 pub use envelope::ObjectRef;

@@ -1,5 +1,12 @@
 //! Where alerts go.
 
+pub mod message;
+mod publish;
+#[cfg(feature = "aws")]
+pub mod sns;
+
+pub use publish::{Publish, PublishError};
+
 use std::io::{self, Write};
 
 use crate::alert::Alert;

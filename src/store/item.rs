@@ -8,7 +8,11 @@
 //! ```
 
 use sha2::{Digest as _, Sha256};
+use trailhound_detectors::catalogue::{self, Ledgers, Slot, Visit};
 use trailhound_detectors::{Detector, Key};
+
+use super::facts::FactStore;
+use super::table::{Page, Table, TableError};
 
 /// The form of the whole; the first byte of every item.
 const FORM: u8 = 1;
@@ -107,6 +111,61 @@ pub fn decode<D: Detector>(bytes: &[u8]) -> Result<(Key, D::Facts), ItemError> {
         D::migrate(found, rest).ok_or(ItemError::Older { detector, found, known })?
     };
     Ok((key, facts))
+}
+
+/// Adds all facts that a store holds to facts in memory.
+pub async fn pull<T: Table>(store: &FactStore<T>, into: &mut Ledgers) -> Result<(), PullError> {
+    let mut from = None;
+    loop {
+        let Page { rows, next } = store.table().scan(from).await?;
+        for (name, row) in rows {
+            let Some(detector) = detector_of(&name) else { continue };
+            let Some(stored) = store.assemble(&name, row).await? else { continue };
+            let mut gather = Gather { detector, bytes: &stored.bytes, into, done: None };
+            catalogue::each(&mut gather);
+            gather.done.ok_or_else(|| PullError::UnknownDetector { detector: detector.to_owned() })??;
+        }
+        from = next;
+        if from.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Why the facts of a store could not all be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The table did not answer.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An item can't be read.
+    #[error(transparent)]
+    Item(#[from] ItemError),
+    /// Facts of a detector this program does not have.
+    #[error(
+        "facts of a detector `{detector}` that this program does not have: use the newer Trailhound that wrote them"
+    )]
+    UnknownDetector {
+        /// The detector.
+        detector: String,
+    },
+}
+
+struct Gather<'a> {
+    detector: &'a str,
+    bytes: &'a [u8],
+    into: &'a mut Ledgers,
+    done: Option<Result<(), ItemError>>,
+}
+
+impl Visit for Gather<'_> {
+    fn visit<D: Detector>(&mut self, slot: Slot<D>) {
+        if D::NAME == self.detector {
+            self.done = Some(decode::<D>(self.bytes).map(|(key, facts)| {
+                (slot.facts_mut)(self.into).take(&key, facts);
+            }));
+        }
+    }
 }
 
 fn damaged<D: Detector>(what: &str) -> ItemError {

@@ -1,5 +1,7 @@
 //! Facts at rest.
 
+#[cfg(feature = "aws")]
+pub mod dynamo;
 pub mod facts;
 pub mod item;
 pub mod memory;

@@ -1,0 +1,63 @@
+//! Objects in S3.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+
+use super::envelope::ObjectRef;
+use super::source::{FetchError, Source};
+
+/// How often an object is asked for again because its bytes stopped coming; refused requests are retried by the client.
+const ATTEMPTS: usize = 3;
+
+/// Objects in S3.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    client: Client,
+}
+
+impl S3 {
+    /// Through a client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    async fn open(&self, object: &ObjectRef) -> Result<GetObjectOutput, FetchError> {
+        let get = self.client.get_object().bucket(&*object.bucket).key(&*object.key);
+        get.send().await.map_err(|e| match e.code() {
+            // Without s3:ListBucket a missing key is answered like a forbidden one.
+            Some("NoSuchKey" | "NoSuchBucket" | "AccessDenied") => FetchError::Missing,
+            _ => FetchError::Failed(e.into()),
+        })
+    }
+}
+
+impl Source for S3 {
+    async fn fetch(&self, object: &ObjectRef, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let mut attempt = 1;
+        loop {
+            let opened = self.open(object).await?;
+            match collect(opened, limit).await {
+                Err(FetchError::Failed(_)) if attempt < ATTEMPTS => attempt += 1,
+                done => return done,
+            }
+        }
+    }
+}
+
+/// The whole body. What it says of its size is checked before, and counted while it comes.
+async fn collect(opened: GetObjectOutput, limit: u64) -> Result<Vec<u8>, FetchError> {
+    let stated = opened.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    if stated > limit {
+        return Err(FetchError::TooLarge { limit });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(stated).unwrap_or(0));
+    let mut body = opened.body;
+    while let Some(chunk) = body.try_next().await.map_err(|e| FetchError::Failed(e.into()))? {
+        if bytes.len() as u64 + chunk.len() as u64 > limit {
+            return Err(FetchError::TooLarge { limit });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,119 @@
+//! Trailhound as a Lambda function: the live engine between the Runtime API and AWS.
+//!
+//! Nothing is put off until the answer is given: what an invocation answered for is in the table and at the topic. So a
+//! process may be frozen or killed at any moment, and there is nothing to do when it is told to end.
+
+mod settings;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use trailhound_detectors::EventTime;
+
+use crate::aws;
+use crate::ingest::envelope::{self, Invocation, Message};
+use crate::ingest::s3::S3;
+use crate::live::{Live, Moment, Ports, Report, metrics};
+use crate::sink::sns::Topic;
+use crate::store::dynamo::DynamoTable;
+use settings::Environment;
+
+pub use settings::StartError;
+
+/// Kept of an invocation's time for the answer.
+const ANSWERING: Duration = Duration::from_millis(750);
+/// The message that an invocation is which came by no queue.
+const DIRECT: &str = "invocation";
+
+type Engine = Live<DynamoTable, S3, Topic>;
+
+/// The function, started once, asked many times, perhaps from several invocations at once.
+struct Function {
+    engine: Engine,
+    name: String,
+}
+
+/// Runs the function until its process is ended.
+pub async fn run() -> Result<(), Error> {
+    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_target(false).init();
+    let function = match Function::start().await {
+        Ok(function) => Arc::new(function),
+        Err(error) => {
+            tracing::error!(%error, "failed to start");
+            return Err(error.into());
+        }
+    };
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
+        let function = Arc::clone(&function);
+        async move { function.invoke(event).await }
+    }))
+    .await
+}
+
+impl Function {
+    async fn start() -> Result<Self, StartError> {
+        let sdk = aws::of_function().await;
+        let Environment { table, topic, function, settings } = Environment::read(&sdk).await?;
+        let ports = Ports {
+            table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), table),
+            source: S3::new(aws::s3(&sdk)),
+            sink: Topic::new(aws_sdk_sns::Client::new(&sdk), topic),
+        };
+        let engine = Live::new(settings, ports).map_err(|(name, error)| StartError::Detector(name, error))?;
+        Ok(Self { engine, name: function })
+    }
+
+    async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+        let LambdaEvent { payload, context } = event;
+        match envelope::invocation(&payload)? {
+            Invocation::Queue(messages) => {
+                let report = self.handle(&messages, &context).await;
+                let failures: Vec<Value> =
+                    report.failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+                Ok(json!({ "batchItemFailures": failures }))
+            }
+            Invocation::Direct(notices) => {
+                let report = self.handle(&[Message { id: DIRECT.to_owned(), notices }], &context).await;
+                match report.failed.is_empty() {
+                    true => Ok(Value::Null),
+                    false => Err("not everything could be done: the invocation must come again".into()),
+                }
+            }
+            Invocation::Schedule => Ok(Value::Null),
+        }
+    }
+
+    async fn handle(&self, messages: &[Message], context: &Context) -> Report {
+        let started = Instant::now();
+        let moment = moment(context);
+        let report = self.engine.handle(messages, moment).await;
+        for trouble in &report.troubles {
+            tracing::warn!(request_id = context.request_id, trouble);
+        }
+        tracing::info!(
+            request_id = context.request_id,
+            messages = report.messages,
+            failed = report.failed.len(),
+            objects = report.objects,
+            records = report.tally.records,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "handled"
+        );
+        let mut out = std::io::stdout().lock();
+        for line in metrics::lines(&report, &self.name, moment.now) {
+            // Metrics that can't be written are no reason to do the work again.
+            let _ = writeln!(out, "{line}");
+        }
+        report
+    }
+}
+
+fn moment(context: &Context) -> Moment {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(ANSWERING);
+    Moment { now: EventTime(now.as_secs().cast_signed()), deadline: Instant::now() + left }
+}

@@ -1,0 +1,123 @@
+//! Judging the keys a batch touched, with the facts it asks for, and again with fresh ones before anybody is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use trailhound_detectors::catalogue::Detectors;
+use trailhound_detectors::{Environment, Finding, Severity};
+
+use super::desk::{Desk, Trouble};
+use super::kind::{Bench, FactKey, Judged};
+use super::read::Batch;
+use super::working::{Freshness, Working};
+use crate::store::table::Table;
+
+/// How often a key is judged again with facts it asked for: the longest chain of access keys that is followed.
+const ROUNDS: usize = 8;
+/// Facts of keys that only others ask for may be so old while nothing is found.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// A finding, and the objects that taught about its key.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) finding: Finding,
+    pub(super) objects: BTreeSet<usize>,
+}
+
+/// Who judges.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Court<'a> {
+    pub(super) detectors: &'a Detectors,
+    pub(super) environment: &'a Environment,
+}
+
+impl<T: Table> Desk<'_, T> {
+    /// Judges every touched key whose facts are safe. Answers for those whose judgement lacks facts.
+    pub(super) async fn judge(
+        &mut self,
+        court: Court<'_>,
+        batch: &Batch,
+        working: &mut Working,
+        unsafe_keys: &BTreeMap<FactKey, Trouble>,
+    ) -> (Vec<Found>, BTreeMap<FactKey, Trouble>) {
+        let mut found = Vec::new();
+        let mut troubles = BTreeMap::new();
+        let mut pending: Vec<&FactKey> =
+            batch.touched.keys().filter(|key| !unsafe_keys.contains_key(*key)).collect();
+        for round in 0..ROUNDS {
+            let mut wanted: BTreeMap<FactKey, BTreeSet<&FactKey>> = BTreeMap::new();
+            for key in std::mem::take(&mut pending) {
+                let touched = &batch.touched[key];
+                let judged = self.judge_one(court, key, touched.since, working);
+                let lacking =
+                    if round + 1 == ROUNDS { BTreeSet::new() } else { self.lacking(key, &judged, working) };
+                if lacking.is_empty() {
+                    let objects = &touched.objects;
+                    found.extend(
+                        judged
+                            .findings
+                            .into_iter()
+                            .map(|finding| Found { finding, objects: objects.clone() }),
+                    );
+                }
+                for lack in lacking {
+                    wanted.entry(lack).or_default().insert(key);
+                }
+            }
+            if wanted.is_empty() {
+                break;
+            }
+            let lost = self.load(wanted.keys().cloned(), working).await;
+            let again: BTreeSet<&FactKey> = wanted.values().flatten().copied().collect();
+            for (lack, trouble) in lost {
+                for key in &wanted[&lack] {
+                    troubles.insert((*key).clone(), trouble.clone());
+                }
+            }
+            pending = again.into_iter().filter(|key| !troubles.contains_key(*key)).collect();
+        }
+        (found, troubles)
+    }
+
+    /// Judges one key, taking from the cache what it asks for.
+    fn judge_one(
+        &self,
+        court: Court<'_>,
+        key: &FactKey,
+        since: trailhound_detectors::EventTime,
+        working: &mut Working,
+    ) -> Judged {
+        let Court { detectors, environment } = court;
+        loop {
+            let judged = self.kind(key).judge(Bench { detectors, environment, working }, key, since);
+            let cached: Vec<_> = judged
+                .asked
+                .iter()
+                .filter(|asked| !working.contains(asked))
+                .filter_map(|asked| Some((asked.clone(), self.cache.recent_facts(asked, RECENT)?)))
+                .collect();
+            if cached.is_empty() {
+                return judged;
+            }
+            for (asked, held) in cached {
+                working.insert(asked, held, Freshness::Cached);
+            }
+        }
+    }
+
+    /// What must be loaded before this judgement counts: facts never seen; and, where it would be news, facts that
+    /// somebody else may have written since.
+    fn lacking(&self, key: &FactKey, judged: &Judged, working: &Working) -> BTreeSet<FactKey> {
+        let missing: BTreeSet<_> = judged.asked.iter().filter(|a| !working.contains(a)).cloned().collect();
+        if !missing.is_empty() || !judged.findings.iter().any(|f| self.is_news(&f.id(), f.severity)) {
+            return missing;
+        }
+        let read = judged.asked.iter().chain([key]);
+        read.filter(|key| !working.is_fresh(key)).cloned().collect()
+    }
+
+    /// As far as this process knows.
+    fn is_news(&self, id: &str, severity: Severity) -> bool {
+        self.cache.sent(id).is_none_or(|sent| severity > sent.severity)
+    }
+}

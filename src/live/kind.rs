@@ -1,0 +1,182 @@
+//! A detector with its types forgotten, so that what waits for the network can handle facts of any.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trailhound_detectors::catalogue::{self, Detectors, Ledgers, Slot, Visit};
+use trailhound_detectors::{
+    Around, Detector, Environment, EventTime, Facts, Finding, Join as _, Key, KeyRef, Lookup, TimeRange,
+};
+
+use super::working::Working;
+use crate::store::item::{self, ItemError};
+
+/// Which facts: the detector's place in the catalogue, and the key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FactKey {
+    pub(super) kind: u8,
+    pub(super) key: Key,
+}
+
+/// Facts of one key of some detector; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct AnyFacts(Arc<dyn Any + Send + Sync>);
+
+impl AnyFacts {
+    fn new<F: Facts>(facts: F) -> Self {
+        Self(Arc::new(facts))
+    }
+
+    /// The facts, if they are of this type; within one detector they always are.
+    fn get<F: Facts>(&self) -> Option<&F> {
+        self.0.downcast_ref()
+    }
+}
+
+/// How old facts are tidied before they are stored. Neither changes an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tidy {
+    /// Windows that end at or before this minute are folded into peaks.
+    pub(super) closed: i64,
+    /// What ended before is forgotten.
+    pub(super) horizon: EventTime,
+}
+
+/// Facts of a batch joined with what was known.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) facts: AnyFacts,
+    /// They say more than what was known.
+    pub(super) is_news: bool,
+}
+
+/// What judging one key gave.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) findings: Vec<Finding>,
+    /// Other keys it asked for, there or not.
+    pub(super) asked: BTreeSet<FactKey>,
+}
+
+/// Everything that judging is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bench<'a> {
+    pub(super) detectors: &'a Detectors,
+    pub(super) environment: &'a Environment,
+    pub(super) working: &'a Working,
+}
+
+/// One detector of the catalogue.
+pub(super) trait Kind: Send + Sync {
+    fn name(&self) -> &'static str;
+    /// The keys that a batch taught about.
+    fn keys(&self, batch: &Ledgers) -> Vec<Key>;
+    /// Joins what a batch taught about a key with what was known of it.
+    fn join(
+        &self,
+        batch: &Ledgers,
+        key: &Key,
+        known: Option<&AnyFacts>,
+        tidy: Option<Tidy>,
+    ) -> Option<Joined>;
+    fn encode(&self, key: &Key, facts: &AnyFacts) -> Result<Vec<u8>, ItemError>;
+    fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError>;
+    /// Judges a key of the working set for what began at `since` or later.
+    fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged;
+}
+
+/// The catalogue, in its order.
+pub(super) fn kinds() -> Vec<Box<dyn Kind>> {
+    struct Kinds(Vec<Box<dyn Kind>>);
+    impl Visit for Kinds {
+        fn visit<D: Detector>(&mut self, slot: Slot<D>) {
+            let place = u8::try_from(self.0.len()).unwrap_or(u8::MAX);
+            self.0.push(Box::new(Typed { slot, place }));
+        }
+    }
+    let mut kinds = Kinds(Vec::new());
+    catalogue::each(&mut kinds);
+    kinds.0
+}
+
+struct Typed<D: Detector> {
+    slot: Slot<D>,
+    place: u8,
+}
+
+impl<D: Detector> Kind for Typed<D> {
+    fn name(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn keys(&self, batch: &Ledgers) -> Vec<Key> {
+        (self.slot.facts)(batch).sorted().into_iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    fn join(
+        &self,
+        batch: &Ledgers,
+        key: &Key,
+        known: Option<&AnyFacts>,
+        tidy: Option<Tidy>,
+    ) -> Option<Joined> {
+        let taught = (self.slot.facts)(batch).get(key.as_ref())?;
+        let known: Option<&D::Facts> = known.and_then(AnyFacts::get);
+        let mut facts = match known {
+            Some(known) => {
+                let mut facts = known.clone();
+                facts.join(taught);
+                facts
+            }
+            None => taught.clone(),
+        };
+        if let Some(Tidy { closed, horizon }) = tidy {
+            facts.close(closed);
+            facts.forget(horizon);
+        }
+        Some(Joined { is_news: known != Some(&facts), facts: AnyFacts::new(facts) })
+    }
+
+    fn encode(&self, key: &Key, facts: &AnyFacts) -> Result<Vec<u8>, ItemError> {
+        match facts.get() {
+            Some(facts) => item::encode::<D>(key, facts),
+            None => Err(ItemError::Damaged { detector: D::NAME, what: "facts of another detector".into() }),
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError> {
+        let (key, facts) = item::decode::<D>(bytes)?;
+        Ok((key, AnyFacts::new(facts)))
+    }
+
+    fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged {
+        let asked = RefCell::default();
+        let mut findings = Vec::new();
+        if let Some(facts) = bench.working.facts(key).and_then(AnyFacts::get) {
+            let span = TimeRange { start: since, end: EventTime(i64::MAX) };
+            let others = Others { working: bench.working, kind: self.place, asked: &asked };
+            let around = Around { others: &others, environment: bench.environment, span };
+            (self.slot.detector)(bench.detectors).judge(&key.key, facts, &around, &mut findings);
+            findings.retain(|finding| span.contains(finding.window.start));
+        }
+        Judged { findings, asked: asked.into_inner() }
+    }
+}
+
+/// Looks other keys up in the working set, and remembers which were asked for.
+struct Others<'a> {
+    working: &'a Working,
+    kind: u8,
+    asked: &'a RefCell<BTreeSet<FactKey>>,
+}
+
+impl<F: Facts> Lookup<F> for Others<'_> {
+    fn facts(&self, key: KeyRef<'_>) -> Option<&F> {
+        let key = FactKey { kind: self.kind, key: key.to_key() };
+        let found = self.working.facts(&key).and_then(AnyFacts::get);
+        self.asked.borrow_mut().insert(key);
+        found
+    }
+}

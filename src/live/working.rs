@@ -1,0 +1,53 @@
+//! The facts one invocation works with.
+
+use std::collections::BTreeMap;
+
+use super::kind::{AnyFacts, FactKey};
+use crate::store::facts::Stamp;
+
+/// Facts of one key as they are stored, as far as this process knows; nothing where nothing is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) facts: Option<AnyFacts>,
+    /// The state of their row.
+    pub(super) stamp: Option<Stamp>,
+    /// Bytes they have at rest.
+    pub(super) weight: usize,
+}
+
+/// Whether somebody else may have written since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// Read or written by this invocation.
+    Fresh,
+    /// From the cache.
+    Cached,
+}
+
+/// Facts by key.
+#[derive(Debug, Default)]
+pub(super) struct Working {
+    held: BTreeMap<FactKey, (Held, Freshness)>,
+}
+
+impl Working {
+    pub(super) fn insert(&mut self, key: FactKey, held: Held, freshness: Freshness) {
+        self.held.insert(key, (held, freshness));
+    }
+
+    pub(super) fn get(&self, key: &FactKey) -> Option<&Held> {
+        self.held.get(key).map(|(held, _)| held)
+    }
+
+    pub(super) fn facts(&self, key: &FactKey) -> Option<&AnyFacts> {
+        self.get(key)?.facts.as_ref()
+    }
+
+    pub(super) fn contains(&self, key: &FactKey) -> bool {
+        self.held.contains_key(key)
+    }
+
+    pub(super) fn is_fresh(&self, key: &FactKey) -> bool {
+        matches!(self.held.get(key), Some((_, Freshness::Fresh)))
+    }
+}
