@@ -124,6 +124,28 @@ proptest! {
         prop_assert_eq!(later(&forgot), later(&episodes));
     }
 
+    /// Against sorting the keys of everything and taking the first.
+    #[test]
+    fn the_smallest_are_the_first_of_the_sorted(
+        stream in prop::collection::vec((0u64..20, 0i64..100), 0..60),
+        cut in any::<Index>(),
+    ) {
+        let kept: Smallest<Max<i64>, 5> = joined_anyhow(&stream, cut, |stream| {
+            let mut kept = Smallest::default();
+            for (key, value) in stream {
+                if let Some(known) = kept.grow(*key, || Max(*value)) {
+                    known.join(&Max(*value));
+                }
+            }
+            kept
+        });
+        let keys: BTreeSet<u64> = stream.iter().map(|(key, _)| *key).collect();
+        prop_assert_eq!(kept.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys.into_iter().take(5).collect::<Vec<_>>());
+        for (key, Max(value)) in kept.iter() {
+            prop_assert_eq!(Some(*value), stream.iter().filter(|(k, _)| *k == key).map(|(_, v)| *v).max());
+        }
+    }
+
     /// Against sorting everything and taking the first.
     #[test]
     fn a_sample_is_the_first_of_the_sorted(

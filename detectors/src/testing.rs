@@ -134,8 +134,16 @@ pub(crate) fn teach<'a, D: Detector>(calls: impl IntoIterator<Item = &'a Call<'a
 
 /// What a detector finds in facts at any time, in order.
 pub(crate) fn find<D: Detector>(detector: &D, ledger: &Ledger<D::Facts>, learning: Learning) -> Vec<Finding> {
-    let environment = Environment { learning, ..Environment::default() };
-    let around = Around { others: ledger, environment: &environment, span: TimeRange::ALL };
+    find_in(detector, ledger, &Environment { learning, ..Environment::default() })
+}
+
+/// The same in a world of a certain configuration.
+pub(crate) fn find_in<D: Detector>(
+    detector: &D,
+    ledger: &Ledger<D::Facts>,
+    environment: &Environment,
+) -> Vec<Finding> {
+    let around = Around { others: ledger, environment, span: TimeRange::ALL };
     let mut found = Vec::new();
     for (key, facts) in ledger.sorted() {
         detector.judge(key, facts, &around, &mut found);

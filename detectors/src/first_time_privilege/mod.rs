@@ -9,6 +9,8 @@ mod report;
 mod score;
 mod stretches;
 #[cfg(test)]
+mod stretches_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::ledger::{Key, Ledger};
+use crate::policy_change::wildcard::{self, Case};
 use novelty::{Novelty, Setting};
 use score::Hour;
 
@@ -45,7 +48,7 @@ pub struct Config {
     pub min_score_while_learning: u32,
     /// Whether calls from a network new to the actor count.
     pub source_networks: bool,
-    /// Calls whose first use is nothing to tell of: `service:Name`, or `service:*`.
+    /// Calls whose first use is nothing to tell of: `service:Name`, where `*` and `?` stand for any characters.
     pub quiet_actions: Vec<String>,
 }
 
@@ -69,10 +72,7 @@ impl Config {
         let is_action =
             |action: &str| action.split_once(':').is_some_and(|(s, n)| !s.is_empty() && !n.is_empty());
         if let Some(wrong) = self.quiet_actions.iter().find(|action| !is_action(action)) {
-            return Err(ConfigError::new(
-                "quiet_actions",
-                format!("`{wrong}` is neither `service:Name` nor `service:*`"),
-            ));
+            return Err(ConfigError::new("quiet_actions", format!("`{wrong}` is no `service:Name`")));
         }
         Ok(())
     }
@@ -84,10 +84,7 @@ impl Config {
     }
 
     fn is_quiet(&self, label: &str) -> bool {
-        self.quiet_actions.iter().any(|quiet| match quiet.strip_suffix('*') {
-            Some(prefix) => label.starts_with(prefix),
-            None => label == quiet,
-        })
+        self.quiet_actions.iter().any(|quiet| wildcard::matches(quiet, label, Case::Ignored))
     }
 }
 

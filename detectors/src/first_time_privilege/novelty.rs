@@ -14,6 +14,7 @@ use crate::environment::Organization;
 use crate::finding::Evidence;
 use crate::lattice::Smallest;
 use crate::ledger::Key;
+use crate::policy_change::wildcard::{self, Case};
 use crate::time::{DAY, EventTime, TimeRange};
 
 /// What was new.
@@ -156,6 +157,14 @@ impl<'f> Setting<'f> {
         account != &*self.key.account
             && !self.organization.accounts.contains(account)
             && !self.organization.trusted_accounts.contains(account)
+    }
+
+    /// Whether the actor is one that deploys, by the configuration.
+    pub(super) fn deploys(&self) -> bool {
+        self.organization
+            .deploy_roles
+            .iter()
+            .any(|role| wildcard::matches(role, &self.key.entity, Case::Counts))
     }
 
     /// Whether the actor is old enough that where it comes from and how tells anything: at first everything is new.

@@ -17,6 +17,8 @@ pub(super) struct Hour<'f> {
     pub(super) threshold: u32,
     /// Whether actor or account was still being learnt.
     pub(super) learning: bool,
+    /// Whether the actor is there to deploy new things.
+    deploys: bool,
 }
 
 impl<'f> Hour<'f> {
@@ -31,7 +33,14 @@ impl<'f> Hour<'f> {
             .collect();
         weighed
             .sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| (x.evidence, x.name).cmp(&(y.evidence, y.name))));
-        Self { hour, score: total(&weighed), novelties: weighed, threshold, learning: maturity < 100 }
+        Self {
+            hour,
+            score: total(&weighed),
+            novelties: weighed,
+            threshold,
+            learning: maturity < 100,
+            deploys: setting.deploys(),
+        }
     }
 
     pub(super) fn is_enough(&self) -> bool {
@@ -52,7 +61,11 @@ impl<'f> Hour<'f> {
         }
         let only_attempts = self.novelties.iter().all(|(_, n)| n.is_attempt());
         let severity = by_call.map_or(by_score, |call| by_score.max(call));
-        if only_attempts { severity.min(Severity::Medium) } else { severity }
+        match by_call {
+            _ if only_attempts => severity.min(Severity::Medium),
+            None if self.deploys => severity.milder(),
+            _ => severity,
+        }
     }
 }
 

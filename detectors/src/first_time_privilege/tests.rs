@@ -3,10 +3,10 @@
 use super::{Config, FirstTimePrivilege};
 use crate::actor::Identity;
 use crate::detector::Detector;
-use crate::environment::Learning;
+use crate::environment::{Environment, Learning};
 use crate::event::{Category, Session};
 use crate::finding::{Finding, Severity};
-use crate::testing::{ACCOUNT, Call, find, role, teach, user};
+use crate::testing::{ACCOUNT, Call, find, find_in, role, teach, user};
 use crate::time::{DAY, EventTime};
 
 /// The day of the events that matter; what comes before makes them known.
@@ -298,4 +298,22 @@ fn quiet_actions_are_quiet() {
     calls.push(call(at("10:00:00"), "alice", "iam:CreateAccessKey"));
     let config = Config { quiet_actions: vec!["iam:Create*".into()], ..Config::default() };
     assert_eq!(judge_with(config, Learning::default(), &calls), []);
+}
+
+#[test]
+fn a_deploy_role_is_one_level_milder_unless_a_call_is_grave_by_itself() {
+    let severity_of = |deploy_roles: &[&str], action| {
+        let mut calls = usual_month();
+        calls.push(call(at("10:00:00"), "deploy", action));
+        let mut environment = Environment::default();
+        environment.organization.deploy_roles = deploy_roles.iter().map(|role| (*role).to_owned()).collect();
+        let ledger = teach::<FirstTimePrivilege>(&calls);
+        let found = find_in(&FirstTimePrivilege::new(Config::default()).unwrap(), &ledger, &environment);
+        found[0].severity
+    };
+    let deploy = ["arn:aws:iam::*:role/deploy"];
+    assert_eq!(severity_of(&[], "iam:PutRolePolicy"), Severity::Low);
+    assert_eq!(severity_of(&deploy, "iam:PutRolePolicy"), Severity::Informational);
+    assert_eq!(severity_of(&["arn:aws:iam::*:role/other"], "iam:PutRolePolicy"), Severity::Low);
+    assert_eq!(severity_of(&deploy, "cloudtrail:StopLogging"), Severity::High);
 }

@@ -23,7 +23,7 @@ mod tell;
 mod tests;
 mod vendors;
 mod verdict;
-mod wildcard;
+pub(crate) mod wildcard;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
