@@ -192,7 +192,8 @@ impl<W: Write> Page<'_, W> {
             behind_title.unwrap_or(&alert.summary).clone_into(&mut told);
             self.indented("", &plain(&told), Style::new())?;
         }
-        let news: Vec<_> = alert.reasons.iter().filter(|r| !told.contains(&r.text)).collect();
+        let told = told.to_lowercase();
+        let news: Vec<_> = alert.reasons.iter().filter(|r| !told.contains(&r.text.to_lowercase())).collect();
         for reason in news.iter().take(REASONS_SHOWN) {
             self.indented("• ", &plain(&reason.text), Style::new())?;
         }

@@ -82,8 +82,8 @@ pub(super) fn write(
         block.warning(
             "Unseen",
             &format!(
-                "shorter than the {} days that learning takes: what somebody never did before can't be told from what \
-                 they always do; --facts-in brings earlier history, --learning-days 0 judges from the first record",
+                "shorter than the {} days that learning takes: what is merely new counts for less until then; \
+                 --facts-in brings earlier history, --learning-days 0 judges from the first record",
                 summary.learning.days
             ),
         )?;

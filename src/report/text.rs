@@ -37,33 +37,24 @@ fn acts_or_hides(c: char) -> bool {
             | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Breaks a text into lines of at most `width` characters, at spaces where it can.
+/// Breaks a text into lines of at most `width` characters, at spaces only: what is longer (a path, a part of a command) stays
+/// whole, and can be copied.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = Vec::new();
-    let (mut line, mut used) = (String::new(), 0);
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
     for word in text.split(' ').filter(|w| !w.is_empty()) {
-        let mut word = word;
-        let mut length = word.chars().count();
-        if used > 0 && used + 1 + length > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
+        let length = word.chars().count();
+        match lines.last_mut() {
+            Some(line) if used + 1 + length <= width => {
+                line.push(' ');
+                line.push_str(word);
+                used += 1 + length;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                used = length;
+            }
         }
-        while length > width {
-            let cut = word.char_indices().nth(width).map_or(word.len(), |(i, _)| i);
-            lines.push(word[..cut].to_owned());
-            word = &word[cut..];
-            length -= width;
-        }
-        if used > 0 {
-            line.push(' ');
-            used += 1;
-        }
-        line.push_str(word);
-        used += length;
-    }
-    if used > 0 {
-        lines.push(line);
     }
     lines
 }
@@ -96,12 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_at_spaces_and_words_only_when_they_must() {
+    fn lines_break_at_spaces_only() {
         assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
-        assert_eq!(wrap("aaaaaaa b", 3), ["aaa", "aaa", "a b"]);
-        assert_eq!(wrap("aaaaaa b", 3), ["aaa", "aaa", "b"]);
-        assert_eq!(wrap("ü ü", 1), ["ü", "ü"]);
-        assert_eq!(wrap("", 10), Vec::<String>::new());
-        assert_eq!(wrap("a", 0), ["a"]);
+        assert_eq!(wrap("a bbbbbbb c", 3), ["a", "bbbbbbb", "c"]);
+        assert_eq!(wrap("ü ü  ü", 3), ["ü ü", "ü"]);
+        assert_eq!(wrap(" ", 10), Vec::<String>::new());
+        assert_eq!(wrap("a b", 0), ["a", "b"]);
     }
 }

@@ -90,6 +90,12 @@ fn known_by_heart() -> Folder {
 }
 
 #[test]
+fn an_incident_told_from_end_to_end() {
+    let said = known_by_heart().run(&["replay", "trail", "--learning-days", "0", "--format", "text"]);
+    insta::assert_snapshot!(said.whole());
+}
+
+#[test]
 fn what_is_suppressed_is_counted_and_ends_with_its_day() {
     let suppression = |day| {
         format!(
