@@ -21,10 +21,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("replay", &["engine", "ingest", "store"]),
     ("tune", &["replay", "engine", "config"]),
     ("report", &["tune", "replay", "engine", "alert", "suppress"]),
-    ("lambda", &["engine", "ingest", "inflate", "store", "sink", "alert", "config", "suppress"]),
+    ("live", &["engine", "ingest", "inflate", "store", "sink", "alert", "config", "suppress"]),
+    ("aws", &[]),
+    (
+        "lambda",
+        &["live", "aws", "engine", "ingest", "inflate", "store", "sink", "alert", "config", "suppress"],
+    ),
     (
         "cli",
         &[
+            "live",
+            "aws",
+            "store",
             "replay",
             "tune",
             "report",
@@ -42,8 +50,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The only places that know AWS's types.
-const AWS: &[&str] =
-    &["src/ingest/s3", "src/store/dynamo", "src/sink/sns", "src/lambda", "src/bin/trailhound-lambda"];
+const AWS: &[&str] = &[
+    "src/aws",
+    "src/ingest/s3",
+    "src/store/dynamo",
+    "src/sink/sns",
+    "src/lambda",
+    "src/bin/trailhound-lambda",
+];
 
 const LONGEST_FILE: usize = 600;
 
