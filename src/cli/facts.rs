@@ -53,7 +53,7 @@ struct Table {
 impl Table {
     async fn open(self) -> FactStore<DynamoTable> {
         let sdk = aws::of_command().await;
-        FactStore::new(DynamoTable::new(crate::aws::dynamodb(&sdk), self.table))
+        FactStore::new(DynamoTable::new(aws::dynamodb(&sdk), self.table))
     }
 }
 

@@ -59,7 +59,7 @@ impl Function {
         let sdk = aws::of_function().await;
         let Environment { table, topic, function, settings } = Environment::read(&sdk).await?;
         let ports = Ports {
-            table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), table),
+            table: DynamoTable::new(aws::dynamodb(&sdk), table),
             source: S3::new(aws::s3(&sdk)),
             sink: Topic::new(aws_sdk_sns::Client::new(&sdk), topic),
         };
