@@ -3,9 +3,10 @@
 
 mod inflate;
 mod objects;
+mod observe;
 mod parse;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, inflate::bench, parse::bench);
+criterion_group!(benches, inflate::bench, parse::bench, observe::bench);
 criterion_main!(benches);
