@@ -211,8 +211,11 @@ impl Remembered {
             What::Attach(arn) if calls::is_aws_managed(arn) => {
                 calls::managed(arn).0.map_or(Severity::Low, Code::severity)
             }
-            What::Omitted | What::Attach(_) | What::Default(_) | What::Gone => Severity::High,
-            What::Switch(_) | What::Open(_) | What::Detach(_) => Severity::Medium,
+            What::Omitted | What::Gone => Severity::High,
+            // Of those attached or made to count, the text stands in other facts.
+            What::Attach(_) | What::Default(_) | What::Detach(_) | What::Switch(_) | What::Open(_) => {
+                Severity::Medium
+            }
             What::Revoke(_) | What::RevokeStatement(_) | What::Unseen => Severity::Informational,
         }
     }

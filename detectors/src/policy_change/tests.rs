@@ -409,6 +409,13 @@ fn steps_of_one_actor_make_a_story() {
     assert_eq!(stories(&[rights, access_key]), ["high gave_rights made_credentials"]);
     assert_eq!(stories(&[access_key, rights]), ["high made_credentials gave_rights"]);
     assert_eq!(stories(&[rights, other_key]), [""; 0]);
+    let harmless = (
+        "iam",
+        "AttachUserPolicy",
+        r#"{"userName":"u","policyArn":"arn:aws:iam::111122223333:policy/p"}"#,
+        "",
+    );
+    assert_eq!(stories(&[harmless, access_key]), [""; 0]);
     assert_eq!(stories(&[trusted, assume]), ["high changed_trust assumed_role"]);
     assert_eq!(stories(&[assume, trusted]), [""; 0]);
     assert_eq!(stories(&[tried("AccessDenied"), lifted, tried("")]), ["medium denied gave_rights allowed"]);
