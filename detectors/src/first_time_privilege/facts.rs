@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::lately::Lately;
 use super::stretches::Stretches;
 use crate::actor::{Actor, ActorKind};
 use crate::chain::Link;
@@ -159,6 +160,8 @@ pub struct ActorFacts {
     pub(super) networks: Smallest<Named, 64>,
     /// How the actor came in, and with which family of clients.
     pub(super) means: Smallest<Named, 32>,
+    #[serde(skip)]
+    pub(super) lately: Lately,
 }
 
 /// One call of one actor.
@@ -199,6 +202,7 @@ impl ActorFacts {
     }
 
     fn forget(&mut self, horizon: EventTime) {
+        self.lately.clear();
         self.actions.retain(|action| {
             action.done.forget(horizon);
             action.failed.forget(horizon);

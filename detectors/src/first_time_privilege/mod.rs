@@ -2,6 +2,7 @@
 
 mod facts;
 mod grave;
+mod lately;
 mod novelty;
 mod observe;
 mod origin;

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::FirstTimePrivilege;
 use super::facts::Pioneers;
 use super::stretches::{SILENCE, Stretches};
 use crate::lattice::Join;
+use crate::ledger::Ledger;
+use crate::testing::{Call, role, teach, user};
 use crate::time::{DAY, EventTime};
 
 fn used(times: &[i64]) -> Stretches<EventTime> {
@@ -131,5 +134,37 @@ proptest! {
         let earliest: BTreeSet<(i64, u64)> = firsts.into_iter().map(|(actor, first)| (first, actor)).collect();
         let before = earliest.iter().take(Pioneers::MANY).filter(|(first, a)| *first < time && *a != actor).count();
         prop_assert_eq!(joined.others_before(EventTime(time), actor), before);
+    }
+
+    /// What is skipped as a repeat, or not told to others, changes no facts: each event learnt by itself gives the same.
+    #[test]
+    fn shortcuts_change_no_facts(
+        events in prop::collection::vec((times(), 0usize..3, 0usize..4, 0usize..3, any::<bool>()), 0..8),
+    ) {
+        let actors = [
+            user("arn:aws:iam::111122223333:user/alice"),
+            role("arn:aws:sts::111122223333:assumed-role/app/one"),
+            role("arn:aws:sts::111122223333:assumed-role/app/two"),
+        ];
+        let actions = [("iam", "CreateUser"), ("s3", "ListBuckets"), ("ec2", "RunInstances"), ("signin", "ConsoleLogin")];
+        let calls: Vec<Call<'_>> = events
+            .iter()
+            .flat_map(|(times, actor, action, origin, failed)| {
+                let ((service, name), identity) = (actions[*action], actors[*actor]);
+                times.iter().map(move |time| Call {
+                    identity,
+                    id: format!("{time} {actor} {action} {origin} {failed}"),
+                    source_ip: ["198.51.100.7", "198.51.100.8", "203.0.113.9"][*origin],
+                    region: ["eu-west-1", "eu-west-1", "us-east-1"][*origin],
+                    error_code: if *failed { "AccessDenied" } else { "" },
+                    ..Call::new(service, name, EventTime(*time % (3 * DAY)))
+                })
+            })
+            .collect();
+        let mut one_by_one = Ledger::default();
+        for call in &calls {
+            one_by_one.absorb(teach::<FirstTimePrivilege>([call]));
+        }
+        prop_assert_eq!(teach::<FirstTimePrivilege>(&calls), one_by_one);
     }
 }
