@@ -58,9 +58,9 @@ pub(crate) fn standing(account: &str, own: &str, organization: &Organization) ->
 }
 
 /// Everybody an `Allow` statement lets in, sorted, each once.
-pub(crate) fn parties(document: &Document, statement: &Statement) -> Vec<Party> {
+pub(crate) fn parties(denials: &Denials<'_>, statement: &Statement) -> Vec<Party> {
     let mut fences: Vec<Fence> = statement.conditions.iter().filter_map(Condition::fence).collect();
-    fences.extend(fences_of_denials(document, statement));
+    fences.extend(denials.around(statement));
     let mut parties: Vec<Party> = match &statement.principals {
         Elements::Only(principals) => principals.iter().flat_map(|p| party(p, &fences)).collect(),
         // Everyone but those named: as good as everyone.
@@ -114,20 +114,36 @@ fn fenced(fences: &[Fence]) -> Vec<Party> {
     }
 }
 
-/// Denials of everyone outside a fence, where they stand for all that the statement allows.
-fn fences_of_denials(document: &Document, allow: &Statement) -> Vec<Fence> {
-    document
-        .statements
-        .iter()
-        .filter(|deny| deny.effect == Effect::Deny && denies_everyone(deny))
-        .filter(|deny| difference::actions_cover(&deny.actions, &allow.actions))
-        .filter(|deny| difference::resources_cover(&deny.resources, &allow.resources))
+/// Denials of everyone outside a fence.
+pub(crate) struct Denials<'d> {
+    fences: Vec<(&'d Statement, Fence)>,
+}
+
+impl<'d> Denials<'d> {
+    /// More such denials are not looked at, so that a long document costs no more than its length.
+    const MAX: usize = 16;
+
+    /// Those of a document.
+    pub(crate) fn of(document: &'d Document) -> Self {
+        let denials = document.statements.iter().filter(|s| s.effect == Effect::Deny && denies_everyone(s));
         // Of several conditions all must hold for the denial: only a single one is a fence.
-        .filter_map(|deny| match deny.conditions.as_slice() {
-            [only] => only.fence_of_deny(),
+        let fences = denials.filter_map(|deny| match deny.conditions.as_slice() {
+            [only] => Some((deny, only.fence_of_deny()?)),
             _ => None,
-        })
-        .collect()
+        });
+        Self { fences: fences.take(Self::MAX).collect() }
+    }
+
+    /// The fences of denials that stand for all that a statement allows.
+    fn around(&self, allow: &Statement) -> impl Iterator<Item = Fence> {
+        self.fences
+            .iter()
+            .filter(move |(deny, _)| {
+                difference::actions_cover(&deny.actions, &allow.actions)
+                    && difference::resources_cover(&deny.resources, &allow.resources)
+            })
+            .map(|(_, fence)| fence.clone())
+    }
 }
 
 fn denies_everyone(deny: &Statement) -> bool {

@@ -1,16 +1,19 @@
 //! Verdicts on policies that say who may come: of resources, and trust policies of roles.
 
+use std::collections::BTreeMap;
+
 use crate::finding::Severity;
 use crate::policy_change::analysis::{Kind, Setting};
-use crate::policy_change::condition::{Condition, Quantifier, Test, clip};
+use crate::policy_change::condition::{Condition, Quantifier, Test, clip, shorten};
 use crate::policy_change::difference::quote;
 use crate::policy_change::document::{Document, Effect, Elements, Statement};
-use crate::policy_change::reach::{Party, Standing, parties, standing};
+use crate::policy_change::reach::{Denials, Party, Standing, parties, standing};
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, is_anything, matches};
 
 /// Verdicts on every `Allow` statement.
 pub(crate) fn judge(document: &Document, setting: &Setting<'_>, out: &mut Vec<Verdict>) {
+    let denials = Denials::of(document);
     for (index, statement) in document.statements.iter().enumerate() {
         if statement.effect != Effect::Allow {
             continue;
@@ -20,43 +23,53 @@ pub(crate) fn judge(document: &Document, setting: &Setting<'_>, out: &mut Vec<Ve
             out.push(Verdict::new(Code::Undecided, text, vec![index]));
             continue;
         }
-        for party in parties(document, statement) {
-            out.extend(verdict(&party, index, statement, setting));
+        // Who comes by one statement for one reason is told of in one verdict.
+        let mut told: BTreeMap<Code, Vec<String>> = BTreeMap::new();
+        for party in parties(&denials, statement) {
+            if let Some((code, said)) = verdict(&party, statement, setting) {
+                told.entry(code).or_default().push(said);
+            }
         }
+        out.extend(told.into_iter().map(|(code, said)| {
+            let text = format!("{}: {}", shorten(&said), quote(statement));
+            Verdict { severity: severity(code, setting), ..Verdict::new(code, text, vec![index]) }
+        }));
     }
 }
 
-fn verdict(party: &Party, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
-    let trust = setting.kind == Kind::Trust;
-    let (code, said) = match party {
-        Party::Anyone if trust => (Code::PublicTrust, "anyone may assume the role".to_owned()),
+fn severity(code: Code, setting: &Setting<'_>) -> Severity {
+    match code {
+        Code::Undecided => Severity::Informational,
+        // It may be the own one: nobody said.
+        Code::OtherOrganization if setting.organization.id.is_empty() => Severity::Low,
+        code => code.severity(),
+    }
+}
+
+/// What letting a party in comes to, and why.
+fn verdict(party: &Party, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
+    Some(match party {
+        Party::Anyone if setting.kind == Kind::Trust => {
+            (Code::PublicTrust, "anyone may assume the role".to_owned())
+        }
         Party::Anyone => (publicity(statement), "anyone may come".to_owned()),
         Party::Fenced(what) => (Code::PublicFenced, format!("anyone may come whom {what} lets through")),
-        Party::Account(account) => return of_account(account, index, statement, setting),
-        Party::Organization(id) if *id == setting.organization.id => {
-            (Code::KnownAccount, format!("all of the organization {id} may come"))
-        }
+        Party::Account(account) => return of_account(account, statement, setting),
         Party::Organization(id) => {
-            (Code::OtherOrganization, format!("all of the organization {id} may come"))
+            let own = *id == setting.organization.id;
+            let code = if own { Code::KnownAccount } else { Code::OtherOrganization };
+            (code, format!("all of the organization {id} may come"))
         }
-        Party::Service(service) => return of_service(service, index, statement, setting),
-        Party::Federated(provider) => return of_provider(provider, index, statement),
+        Party::Service(service) => return of_service(service, statement, setting),
+        Party::Federated(provider) => of_provider(provider, statement),
         Party::Opaque(id) => (
             Code::Undecided,
             format!("the id {} does not tell whose it is, or belongs to nobody any more", clip(id)),
         ),
-    };
-    let mut verdict = Verdict::new(code, format!("{said}: {}", quote(statement)), vec![index]);
-    match code {
-        Code::Undecided => verdict.severity = Severity::Informational,
-        // It may be the own one: nobody said.
-        Code::OtherOrganization if setting.organization.id.is_empty() => verdict.severity = Severity::Low,
-        _ => {}
-    }
-    Some(verdict)
+    })
 }
 
-fn of_account(account: &str, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
+fn of_account(account: &str, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
     let trust = setting.kind == Kind::Trust;
     let external_id = statement.conditions.iter().any(demands_external_id);
     let (code, who) = match standing(account, setting.account, setting.organization) {
@@ -74,11 +87,7 @@ fn of_account(account: &str, index: usize, statement: &Statement, setting: &Sett
     };
     let missing =
         if trust && !external_id && code != Code::KnownAccount { ", no sts:ExternalId demanded" } else { "" };
-    Some(Verdict::new(
-        code,
-        format!("account {account} ({who}) is let in{missing}: {}", quote(statement)),
-        vec![index],
-    ))
+    Some((code, format!("account {account} ({who}) is let in{missing}")))
 }
 
 fn demands_external_id(condition: &Condition) -> bool {
@@ -90,13 +99,12 @@ fn demands_external_id(condition: &Condition) -> bool {
 }
 
 /// A service that acts for anyone. Roles are safe: to give a service a role, the caller needs `iam:PassRole` on it.
-fn of_service(service: &str, index: usize, statement: &Statement, setting: &Setting<'_>) -> Option<Verdict> {
+fn of_service(service: &str, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
     if setting.kind == Kind::Trust || statement.conditions.iter().any(Condition::names_source) {
         return None;
     }
     let code = if delivers_only(statement) { Code::ServiceDelivery } else { Code::ConfusedDeputy };
-    let said = format!("{} may come whoever it acts for", clip(service));
-    Some(Verdict::new(code, format!("{said}: {}", quote(statement)), vec![index]))
+    Some((code, format!("{} may come whoever it acts for", clip(service))))
 }
 
 /// Log delivery: the service writes, and reads no more than the ACL or location it needs to.
@@ -121,25 +129,20 @@ fn delivers_only(statement: &Statement) -> bool {
     }
 }
 
-fn of_provider(provider: &str, index: usize, statement: &Statement) -> Option<Verdict> {
-    let saml = provider.contains(":saml-provider/");
-    let (code, said) = if saml {
-        let audience = statement.conditions.iter().any(|c| c.key == "saml:aud" && positive(c));
-        let code = if audience { Code::Federated } else { Code::Saml };
-        (
-            code,
-            if audience {
-                "its assertions are trusted"
-            } else {
-                "its assertions are trusted without SAML:aud"
-            },
-        )
+fn of_provider(provider: &str, statement: &Statement) -> (Code, String) {
+    let audience = || statement.conditions.iter().any(|c| c.key == "saml:aud" && positive(c));
+    let (code, said) = if provider.contains(":saml-provider/") {
+        if audience() {
+            (Code::Federated, "its assertions are trusted for an audience")
+        } else {
+            (Code::Saml, "its assertions are trusted without SAML:aud")
+        }
     } else if names_subject(provider, &statement.conditions) {
         (Code::Federated, "its tokens are trusted for named subjects")
     } else {
         (Code::WebIdentity, "its tokens are trusted without a condition that names the subject")
     };
-    Some(Verdict::new(code, format!("{}: {said}: {}", clip(provider), quote(statement)), vec![index]))
+    (code, format!("{}: {said}", clip(provider)))
 }
 
 fn positive(condition: &Condition) -> bool {

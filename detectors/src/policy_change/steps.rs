@@ -101,14 +101,21 @@ impl Steps {
         }
     }
 
-    /// Drops steps before the minute `closed` that no earlier step opened a sequence for.
+    /// Drops roles used and calls made before the minute `closed` that no earlier step about the same opened a sequence for:
+    /// nearly all of them.
     pub(crate) fn close(&mut self, closed: i64) {
         let end = EventTime::of_minute(closed);
-        let opened: Vec<EventTime> =
-            self.iter().filter(|(_, step)| step.kind <= StepKind::Denied).map(|(time, _)| time).collect();
+        let opened: Vec<(Arc<str>, EventTime)> = self
+            .iter()
+            .filter(|(_, step)| step.kind <= StepKind::Denied)
+            .map(|(time, step)| (Arc::clone(&step.target), time))
+            .collect();
         self.taken.retain(|(time, ..), step| {
             let used = step.kind >= StepKind::Assume && *time < end;
-            !used || opened.iter().any(|opened| opened <= time && time.0 - opened.0 <= SPAN)
+            let opens = |(target, opened): &(Arc<str>, EventTime)| {
+                *target == step.target && opened <= time && time.0 - opened.0 <= SPAN
+            };
+            !used || opened.iter().any(opens)
         });
     }
 
