@@ -18,12 +18,15 @@ const MAX_ENVELOPES: usize = 3;
 /// How a record begins, where its object does not show it.
 const USUAL_START: &str = r#"{"eventVersion":"#;
 
+/// Bytes that may be looked at twice in an object of any size, because of broken records in it.
+const SPARE: usize = 64 << 20;
+
 /// Reads all of an object.
 pub(super) fn read<F: FnMut(Event<'_>)>(text: &str, parser: &mut Parser, sink: Sink<'_, F>) -> Parsed {
     let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
     let Parser { stops, tape } = parser;
     stops.fill(text.as_bytes());
-    let mut document = Document { text, stops, tape, sink, start: None, spare: text.len() * 4 };
+    let mut document = Document { text, stops, tape, sink, start: None, spare: text.len() * 4 + SPARE };
     document.read();
     document.sink.parsed
 }
@@ -52,7 +55,7 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
                     self.sink.parsed.content = Content::NotJson;
                     return;
                 }
-                _ => self.bad_line(at, "not an object"),
+                _ => self.bad_line(at, at, "not an object"),
             };
             at = skip_space(bytes, at);
         }
@@ -61,6 +64,11 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
     /// An object at the top: one that holds a list of records, or an element by itself. Gives the byte after it.
     fn object(&mut self, start: usize) -> usize {
         let bytes = self.text.as_bytes();
+        if bytes[start..].starts_with(USUAL_START.as_bytes())
+            && let Some(end) = self.scan(start)
+        {
+            return end;
+        }
         let (mut at, mut listed) = (skip_space(bytes, start + 1), false);
         let end = loop {
             match bytes.get(at) {
@@ -90,14 +98,13 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
             Some(end) if listed => end,
             Some(end) => {
                 if self.element(start, end) {
-                    end
-                } else {
-                    self.next_line(start, end).unwrap_or(end)
+                    return end;
                 }
+                self.next_line(start, end).filter(|next| self.spend(end - next)).unwrap_or(end)
             }
             // What follows the list is of no interest; that it is cut off is known already.
             None if listed => self.text.len(),
-            None => self.bad_line(start, "no end"),
+            None => self.bad_line(start, self.text.len(), "no end"),
         }
     }
 
@@ -253,14 +260,15 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
     }
 
     /// Where the next line with an object begins behind a broken one that seems to end at `end`.
-    fn next_line(&mut self, broken: usize, end: usize) -> Option<usize> {
-        let found = broken + 1 + memmem::find(&self.text.as_bytes()[broken + 1..end], b"\n{")?;
-        self.spend(end - found).then_some(found + 1)
+    fn next_line(&self, broken: usize, end: usize) -> Option<usize> {
+        memmem::find(&self.text.as_bytes()[broken + 1..end], b"\n{").map(|i| broken + 1 + i + 1)
     }
 
-    /// Counts a line that is no JSON and goes to the next; without a next, the object is cut off.
-    fn bad_line(&mut self, start: usize, detail: &str) -> usize {
-        let next = self.next_line(start, self.text.len());
+    /// Counts a line that is no JSON, having looked as far as `seen` for its end, and goes to the next; without a next,
+    /// the object is cut off.
+    fn bad_line(&mut self, start: usize, seen: usize, detail: &str) -> usize {
+        let next =
+            self.next_line(start, self.text.len()).filter(|next| self.spend(seen.saturating_sub(*next)));
         if next.is_some() {
             self.sink.parsed.skip(SkipReason::InvalidJson, detail);
         } else {

@@ -43,6 +43,23 @@ fn a_bad_line_costs_itself_alone() {
 }
 
 #[test]
+fn many_bad_records_cost_themselves_alone() {
+    let (mut lines, mut list) = (Vec::new(), Vec::new());
+    for id in 0..500 {
+        if id < 50 {
+            lines.push(r#"{"a":"no end"#.to_owned());
+            list.push(numbered(id).replace(r#""us-east-1""#, r#""us-east-1"#));
+        }
+        lines.push(numbered(id));
+        list.push(numbered(id));
+    }
+    let (parsed, seen) = parse(lines.join("\n").as_bytes());
+    assert_eq!((seen.len(), parsed.records, parsed.cut_after), (500, 550, None));
+    let (parsed, seen) = parse(format!(r#"{{"Records":[{}]}}"#, list.join(",")).as_bytes());
+    assert_eq!((seen.len(), parsed.records, parsed.cut_after), (500, 550, None));
+}
+
+#[test]
 fn an_object_cut_anywhere_gives_what_stands_before_the_cut() {
     let whole = format!(r#"{{"Records":[{},{}]}}"#, numbered(1), numbered(2));
     let first_ends = whole.find(&numbered(2)).unwrap() - 1;
