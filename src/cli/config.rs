@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use super::{Done, Refused, exit};
-use crate::config::{self, Config, LoadError};
+use crate::config::{Config, LoadError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ enum Action {
 /// Does what was asked.
 pub(super) fn run(arguments: &Arguments) -> Done {
     match &arguments.action {
-        Action::Default => io::stdout().lock().write_all(config::DEFAULT.as_bytes())?,
+        Action::Default => io::stdout().lock().write_all(Config::commented_default().as_bytes())?,
         Action::Check { file } => {
             let config = Config::load(file).map_err(refused)?;
             writeln!(

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Complaint;
+use super::commented::resolve;
 
 /// A parsed TOML text that still knows where everything stood.
 pub(super) struct Document<'t> {
@@ -73,7 +74,7 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn check_table(&self, table: &DeTable<'_>, schema: &Schema, path: &str, out: &mut Vec<Complaint>) {
-        let schema = self.resolve(schema);
+        let schema = resolve(self.schema, schema);
         let Some(known) = schema.get("properties").and_then(Schema::as_object) else { return };
         for (key, value) in table {
             let name: &str = key.get_ref();
@@ -94,7 +95,7 @@ impl Names<'_> {
         match value {
             DeValue::Table(table) => self.check_table(table, schema, path, out),
             DeValue::Array(items) => {
-                if let Some(schema) = self.resolve(schema).get("items") {
+                if let Some(schema) = resolve(self.schema, schema).get("items") {
                     for item in items {
                         self.check_value(item.get_ref(), schema, path, out);
                     }
@@ -102,12 +103,6 @@ impl Names<'_> {
             }
             _ => {}
         }
-    }
-
-    /// Follows `$ref` into `$defs`.
-    fn resolve<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
-        let pointer = schema.get("$ref").and_then(Schema::as_str).and_then(|r| r.strip_prefix('#'));
-        pointer.and_then(|pointer| self.schema.pointer(pointer)).unwrap_or(schema)
     }
 }
 

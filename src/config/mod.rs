@@ -1,9 +1,8 @@
 //! The configuration: TOML, every field with a default, nothing unknown accepted.
 //!
-//! `default.toml` beside this file is the whole of it with comments; it is written from the fields' own documentation and
-//! defaults, and a test holds it to them. A detector's table is its own `Config` type, found through the catalogue: this
-//! module knows no detector by name.
+//! A detector's table is its own `Config` type, found through the catalogue: this module knows no detector by name.
 
+mod commented;
 mod document;
 
 use std::fmt;
@@ -19,9 +18,6 @@ use trailhound_detectors::{ConfigError, Environment};
 
 use crate::suppress::Suppression;
 use document::Document;
-
-/// The commented default, as `trailhound config default` prints it.
-pub const DEFAULT: &str = include_str!("default.toml");
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +79,12 @@ impl Config {
     /// The configured detectors.
     pub fn detectors(&self) -> Result<Detectors, (&'static str, ConfigError)> {
         Detectors::new(&self.detectors)
+    }
+
+    /// The default as TOML, every field with its documentation.
+    pub fn commented_default() -> String {
+        // Defaults are plain values: there is nothing in them that TOML can't say.
+        commented::default().unwrap_or_default()
     }
 
     /// Its JSON schema.

@@ -12,8 +12,18 @@ fn nothing_configured_is_the_default() {
 }
 
 #[test]
-fn the_embedded_default_is_the_default() {
-    assert_eq!(Config::parse(DEFAULT, "default.toml").unwrap(), Config::default());
+fn the_commented_default_is_the_default_with_every_field_explained() {
+    let text = Config::commented_default();
+    assert_eq!(Config::parse(&text, "default.toml").unwrap(), Config::default());
+    for table in ["organization", "learning", "limits"]
+        .map(String::from)
+        .into_iter()
+        .chain(trailhound_detectors::catalogue::ENTRIES.iter().map(|e| format!("detectors.{}", e.name)))
+    {
+        assert!(text.contains(&format!("[{table}]\n")), "{table}");
+    }
+    let mut lines = text.lines().skip_while(|l| !l.starts_with("[learning]")).skip(1);
+    assert!(lines.next().unwrap().starts_with("# "), "fields stand below their documentation");
 }
 
 #[test]
