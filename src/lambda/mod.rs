@@ -78,10 +78,10 @@ impl Function {
             }
             Invocation::Direct(notices) => {
                 let report = self.handle(&[Message { id: DIRECT.to_owned(), notices }], &context).await;
-                match report.failed.is_empty() {
-                    true => Ok(Value::Null),
-                    false => Err("not everything could be done: the invocation must come again".into()),
+                if report.failed.is_empty() {
+                    return Ok(Value::Null);
                 }
+                Err("not everything could be done: the invocation must come again".into())
             }
             Invocation::Schedule => Ok(Value::Null),
         }

@@ -3,6 +3,8 @@
 //! Needs Python with `pip install 'moto[server,all]'`; without it the tests say that they were left out. Run them with
 //! `cargo test --features aws --test aws -- --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "tells what was left out, and what was measured")]
+
 mod cloud;
 mod runtime;
 
@@ -38,7 +40,7 @@ fn cloud(test: &str) -> Option<Cloud> {
     cloud
 }
 
-/// A trail of a day, and what the engine of replay makes of it.
+/// A small trail, and what the engine of replay makes of it.
 struct Trail {
     /// Keys and bytes.
     objects: Vec<(String, Vec<u8>)>,
@@ -49,7 +51,7 @@ struct Trail {
 impl Trail {
     fn simulated(folder: &Path, seed: u64) -> Self {
         let logs = folder.join("trail");
-        let options = Options { days: 1, accounts: 1, events_per_day: 300, seed, ..Options::default() };
+        let options = Options { days: 3, accounts: 1, events_per_day: 200, seed, ..Options::default() };
         simulate(&options, &logs, 1, |_| Verdict::GoOn).expect("a simulated trail");
         let files = local::list(&[logs.join("AWSLogs")]).expect("files").into_iter().map(|file| {
             let key = file.path.strip_prefix(&logs).expect("a path below").to_string_lossy().into_owned();

@@ -35,18 +35,22 @@ pub(crate) fn read_message(reader: &mut BufReader<TcpStream>) -> Option<Request>
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    while chunked {
-        let mut size = String::new();
-        reader.read_line(&mut size).ok()?;
-        let mut chunk = vec![0; usize::from_str_radix(size.trim(), 16).ok()? + 2];
-        reader.read_exact(&mut chunk).ok()?;
-        chunk.truncate(chunk.len() - 2);
-        if chunk.is_empty() {
-            break;
+    if chunked {
+        while let Some(chunk) = read_chunk(reader)? {
+            body.extend(chunk);
         }
-        body.extend(chunk);
     }
     Some(Request { line: line.trim().to_owned(), body })
+}
+
+/// One chunk of a body; nothing after the last.
+fn read_chunk(reader: &mut BufReader<TcpStream>) -> Option<Option<Vec<u8>>> {
+    let mut size = String::new();
+    reader.read_line(&mut size).ok()?;
+    let mut chunk = vec![0; usize::from_str_radix(size.trim(), 16).ok()? + 2];
+    reader.read_exact(&mut chunk).ok()?;
+    chunk.truncate(chunk.len() - 2);
+    Some((!chunk.is_empty()).then_some(chunk))
 }
 
 /// What a function answered.
