@@ -8,9 +8,11 @@ use super::grave::Weight;
 use super::outage::{Outage, recent_changes};
 use super::{AccessDeniedSpike, Config};
 use crate::action::{service_of, strip_version};
+use crate::baseline::Expectation;
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::Key;
+use crate::time::EventTime;
 use crate::window::Peak;
 
 /// From this many different actions on, refusals are no single mistake repeated.
@@ -46,90 +48,113 @@ impl AccessDeniedSpike {
     }
 }
 
-/// Whether a window of refused calls stands out, and why.
-fn call_bar(config: &Config, peak: &Peak<Summary>, background: &Background<'_>) -> Option<Bar> {
-    let (start, summary) = (peak.range().start, &peak.summary);
-    let (count, actions) = (peak.count, summary.actions());
-    let expectation = background.expect(start);
-    let expected = expectation.as_ref().map(|e| e.expected);
-    let by_people = summary.console.0 * 2 > count;
-    let floor = |least: u32| {
-        let least = u64::from(least) * if background.is_learning(start) { 2 } else { 1 };
-        least.max(config.above(expected.unwrap_or(0)))
-    };
-    // A page of the console makes many calls, and people click on.
-    let enough_actions = (u64::from(config.min_actions) * if by_people { 3 } else { 1 })
-        .max(config.above(background.expected_breadth(start)));
-    let shape = Shape::of(summary, enough_actions);
-
-    let several = actions >= SEVERAL_ACTIONS || shape.worst.is_some();
-    let threshold = floor(if several { config.min_calls } else { config.min_calls_of_one_action });
-    let is_many = count >= threshold;
-    let is_broad = actions >= enough_actions && summary.services.0 >= SEVERAL_ACTIONS;
-    if !is_many && !is_broad {
-        return None;
-    }
-
-    let mut severity = if several { Severity::Medium } else { Severity::Low };
-    let grave = shape.worst == Some(Weight::Grave);
-    if grave || (shape.takes_stock && !by_people) || (several && count >= threshold * FLOOD) {
-        severity = severity.graver();
-    }
-    if by_people && !grave {
-        severity = severity.milder();
-    }
-    let mut reasons = Vec::new();
-    if is_many {
-        let floor = format!("{count} refused calls within five minutes; {threshold} would have been enough");
-        reasons.push(Reason::new("count", floor));
-    }
-    match (&expectation, background.quiet_days(start)) {
-        (_, Some(days)) => {
-            let text =
-                format!("no refusals of it in the {} the account was watched before", Plural(days, "day"));
-            reasons.push(Reason::new("never_before", text));
-        }
-        (Some(expectation), None) => reasons.push(Reason::new("busiest", expectation.basis(count))),
-        (None, None) => reasons.push(Reason::new("no_history", "no history yet: a fixed threshold decided")),
-    }
-    if let Some(text) = background.unusual_time(start) {
-        reasons.push(Reason::new("unusual_time", text));
-    }
-    if actions >= SEVERAL_ACTIONS {
-        let usual = background.expected_breadth(start);
-        let text = format!(
-            "{actions} different actions of {}; usual: {usual}",
-            Plural(summary.services.0.cast_signed(), "service")
-        );
-        reasons.push(Reason::new("distinct_actions", text));
-    }
-    if shape.takes_stock {
-        let text =
-            format!("{} of {actions} actions only list, describe or get: taking stock", summary.reads.0);
-        reasons.push(Reason::new("enumeration", text));
-    }
-    if by_people {
-        reasons.push(Reason::new("console", "most calls come from a console session"));
-    }
-    Some(Bar { threshold, expected, severity, reasons })
-}
-
-/// What a window's actions look like.
-struct Shape {
-    /// The heaviest of its grave calls.
-    worst: Option<Weight>,
+/// A window of refused calls that stands out.
+struct Loud<'a> {
+    count: u64,
+    summary: &'a Summary,
+    expectation: Option<Expectation<'a>>,
+    /// The least count that would have been enough.
+    threshold: u64,
+    is_many: bool,
+    /// Several actions, or a grave one: no single mistake repeated.
+    is_varied: bool,
     /// Nearly all actions read, across services.
     takes_stock: bool,
+    /// Most calls come from a console session.
+    by_people: bool,
 }
 
-impl Shape {
-    fn of(summary: &Summary, enough_actions: u64) -> Self {
-        let worst = summary.worst();
-        let takes_stock = summary.actions() >= enough_actions
-            && summary.services.0 >= STOCKTAKING_SERVICES
-            && summary.reads.0 * 10 >= summary.actions() * 8;
-        Self { worst, takes_stock }
+impl<'a> Loud<'a> {
+    fn of(config: &Config, peak: &'a Peak<Summary>, background: &'a Background<'_>) -> Option<Self> {
+        let (start, summary, count) = (peak.range().start, &peak.summary, peak.count);
+        let (actions, services) = (summary.actions(), summary.services.0);
+        let expectation = background.expect(start);
+        let by_people = summary.console.0 * 2 > count;
+
+        let is_varied = actions >= SEVERAL_ACTIONS || summary.worst().is_some();
+        let floor = u64::from(if is_varied { config.min_calls } else { config.min_calls_of_one_action });
+        let floor = if background.is_learning(start) { floor * 2 } else { floor };
+        let threshold = floor.max(config.above(expectation.as_ref().map_or(0, |e| e.expected)));
+        let is_many = count >= threshold;
+
+        // A page of the console makes many calls, and people click on.
+        let least_actions = u64::from(config.min_actions) * if by_people { 3 } else { 1 };
+        let is_broad = actions >= least_actions.max(config.above(background.expected_breadth(start)));
+        let takes_stock = is_broad && services >= STOCKTAKING_SERVICES && summary.reads.0 * 10 >= actions * 8;
+        let stands_out = is_many || (is_broad && services >= SEVERAL_ACTIONS);
+        stands_out.then_some(Self {
+            count,
+            summary,
+            expectation,
+            threshold,
+            is_many,
+            is_varied,
+            takes_stock,
+            by_people,
+        })
     }
+
+    fn severity(&self) -> Severity {
+        let is_grave = self.summary.worst() == Some(Weight::Grave);
+        let is_flood = self.is_varied && self.count >= self.threshold * FLOOD;
+        let mut severity = if self.is_varied { Severity::Medium } else { Severity::Low };
+        if is_grave || is_flood || (self.takes_stock && !self.by_people) {
+            severity = severity.graver();
+        }
+        if self.by_people && !is_grave {
+            severity = severity.milder();
+        }
+        severity
+    }
+
+    fn reasons(&self, start: EventTime, background: &Background<'_>) -> Vec<Reason> {
+        let Self { count, summary, threshold, .. } = self;
+        let actions = summary.actions();
+        let mut reasons = Vec::new();
+        if self.is_many {
+            let text =
+                format!("{count} refused calls within five minutes; {threshold} would have been enough");
+            reasons.push(Reason::new("count", text));
+        }
+        reasons.push(match (&self.expectation, background.quiet_days(start)) {
+            (_, Some(days)) => {
+                let watched = Plural(days, "day");
+                let text = format!("no refusals of it in the {watched} the account was watched before");
+                Reason::new("never_before", text)
+            }
+            (Some(expectation), None) => Reason::new("busiest", expectation.basis(*count)),
+            (None, None) => Reason::new("no_history", "no history yet: a fixed threshold decided"),
+        });
+        if let Some(text) = background.unusual_time(start) {
+            reasons.push(Reason::new("unusual_time", text));
+        }
+        if actions >= SEVERAL_ACTIONS {
+            let services = Plural(summary.services.0.cast_signed(), "service");
+            let usual = background.expected_breadth(start);
+            let text = format!("{actions} different actions of {services}; usual: {usual}");
+            reasons.push(Reason::new("distinct_actions", text));
+        }
+        if self.takes_stock {
+            let text =
+                format!("{} of {actions} actions only list, describe or get: taking stock", summary.reads.0);
+            reasons.push(Reason::new("enumeration", text));
+        }
+        if self.by_people {
+            reasons.push(Reason::new("console", "most calls come from a console session"));
+        }
+        reasons
+    }
+}
+
+/// Whether a window of refused calls stands out, and why.
+fn call_bar(config: &Config, peak: &Peak<Summary>, background: &Background<'_>) -> Option<Bar> {
+    let loud = Loud::of(config, peak, background)?;
+    Some(Bar {
+        threshold: loud.threshold,
+        expected: loud.expectation.as_ref().map(|e| e.expected),
+        severity: loud.severity(),
+        reasons: loud.reasons(peak.range().start, background),
+    })
 }
 
 /// A burst right after the actor's own permissions were changed is rather a mistake in that change.

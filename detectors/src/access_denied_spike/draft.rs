@@ -218,6 +218,9 @@ fn next_steps(
         ));
         steps.push("Check whether any of the actors signed in or succeeded from it afterwards; replace their credentials if so".to_owned());
     }
+    if entity.kind == "account" {
+        steps.push(format!("See what was changed before: {}", lookup("ReadOnly", "false")));
+    }
     if let Some((policy, ())) = summary.policies.iter().next() {
         let step = match policy.rsplit_once("/p-") {
             Some((_, id)) if policy.contains(":organizations:") => {

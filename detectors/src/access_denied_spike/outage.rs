@@ -18,6 +18,9 @@ use crate::window::Peak;
 /// A cause explains a window when it refused at least this share of the calls.
 const MAIN_SHARE: f64 = 0.8;
 
+/// Changes told of as reasons: the newest.
+const TOLD: usize = 3;
+
 /// The outages of one account.
 pub(crate) struct Outage {
     bursts: Vec<Burst>,
@@ -46,8 +49,10 @@ impl Outage {
                 && (cause.is_imposed() || !changes.is_empty());
             is_outage.then(|| {
                 let basis = expectation.map(|e| Reason::new("busiest", e.basis(peak.count)));
-                let reasons =
-                    basis.into_iter().chain(changes.iter().map(|c| c.as_reason(began(peak)))).collect();
+                let reasons = basis
+                    .into_iter()
+                    .chain(changes.iter().take(TOLD).map(|c| c.as_reason(began(peak))))
+                    .collect();
                 Bar { threshold, expected, severity: Severity::Medium, reasons }
             })
         });
@@ -91,7 +96,6 @@ impl Change {
 
 /// Changes to permissions of an account or of its organisation in the hour before, newest first.
 pub(crate) fn recent_changes(account: &str, end: EventTime, around: &Around<'_, Remembered>) -> Vec<Change> {
-    const TOLD: usize = 3;
     let days = [end, end.plus(-DAY)].map(|time| time.day().to_string());
     let mut changes: Vec<Change> = [account, ""]
         .into_iter()
@@ -100,7 +104,6 @@ pub(crate) fn recent_changes(account: &str, end: EventTime, around: &Around<'_, 
         .flat_map(|facts| facts.changes.before(end, HOUR).cloned())
         .collect();
     changes.sort_unstable_by(|a, b| b.cmp(a));
-    changes.truncate(TOLD);
     changes
 }
 
@@ -123,7 +126,7 @@ impl AccessDeniedSpike {
                     burst.count,
                     burst.summary.main_cause().0
                 );
-                let (kind, unit, mitre) = ("permissions_outage", "calls in 5 minutes", Vec::new());
+                let (kind, unit, mitre) = ("permissions_outage", "calls in 5 minutes", vec!["T1531"]);
                 Draft { key, facts, kind, unit, title, mitre }.finish(burst)
             })
             .collect()

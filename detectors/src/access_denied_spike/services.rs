@@ -21,7 +21,7 @@ impl AccessDeniedSpike {
         let series = Series {
             kind: "service_denied",
             unit: "calls in 5 minutes",
-            mitre: &[],
+            mitre: &["T1489"],
             what: "calls of AWS services on its behalf refused in 5 minutes",
         };
         series.judge((key, facts), around, |peak, expected| {

@@ -106,6 +106,7 @@ fn add_success(finding: &mut Finding, facts: &Remembered) -> bool {
     let text = format!("a sign-in succeeded at {} from {}", success.time, success.source_ip);
     finding.reasons.push(Reason::new("then_signed_in", text));
     finding.evidence.push(success.clone());
+    finding.evidence_total += 1;
     finding.summary = prose(finding);
     true
 }

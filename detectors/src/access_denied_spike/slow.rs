@@ -4,7 +4,7 @@ use super::AccessDeniedSpike;
 use super::draft::{Draft, Plural, prose, short_name};
 use super::facts::{Remembered, Summary};
 use super::observe::SOURCE_SIGN_INS;
-use crate::baseline::{Candidate, DayPeaks, Past};
+use crate::baseline::{Candidate, DayPeaks, Expectation, Past};
 use crate::detector::Around;
 use crate::finding::{Anchor, Evidence, Finding, Measure, Reason, Severity};
 use crate::ledger::Key;
@@ -23,58 +23,73 @@ impl AccessDeniedSpike {
         around: &Around<'_, Remembered>,
         told: &[Finding],
     ) -> Vec<Finding> {
-        let of_users = key.class == SOURCE_SIGN_INS;
-        let least = if of_users { self.config.min_actors_of_address } else { self.config.min_actions };
-        let least = u64::from(least) * OF_A_DAY;
         let sizes: DayPeaks = facts.firsts.iter().map(|(day, things)| (*day, things.len() as u64)).collect();
-        let mut found = Vec::new();
-        for (day, things) in &facts.firsts {
-            if sizes[day] < least || told.iter().any(|finding| finding.window.start.day() == *day) {
-                continue;
-            }
-            let mut firsts: Vec<&Evidence> =
-                things.iter().filter_map(|(_, first)| first.iter().next()).collect();
-            firsts.sort_unstable();
-            let Some(first) = firsts.first() else { continue };
-            let learning = &around.environment.learning;
-            let own = Candidate { whose: "its own", peaks: &sizes, since: None };
-            let expectation = Past::before(first.time, learning).expect(&[own]);
-            let expected = expectation.as_ref().map(|e| e.expected);
-            let is_learnt = expectation.as_ref().map_or(0, |e| e.days) >= i64::from(learning.days);
-            let threshold =
-                (if is_learnt { least } else { least * 2 }).max(self.config.above(expected.unwrap_or(0)));
-            // The moment of the one that was too many.
-            let Some(crossing) = usize::try_from(threshold - 1).ok().and_then(|n| firsts.get(n)) else {
-                continue;
-            };
-            let end = firsts.last().map_or(first.time, |last| last.time).plus(1);
-            let count = firsts.len() as u64;
-            let what = Plural(count.cast_signed(), if of_users { "user" } else { "different action" });
-            let since = format!("one after the other since {}, below what a window shows", first.time);
-            let mut reasons = vec![Reason::new("slow", since)];
-            reasons.extend(expectation.map(|e| Reason::new("busiest", e.basis(count))));
-            let (kind, unit, mitre, said) = if of_users {
-                ("slow_spraying", "users a day", vec!["T1110.003"], "failed to sign in from this address")
-            } else {
-                ("slow_probing", "actions a day", vec!["T1580", "T1526"], "refused")
-            };
-            let title = format!("{}: {what} {said} within a day", short_name(&key.entity));
-            let mut summary = Summary::default();
-            firsts.iter().for_each(|first| summary.sample.insert((*first).clone()));
-            let window = TimeRange { start: crossing.time, end };
-            let draft = Draft { key, facts, kind, unit, title, mitre };
-            let mut finding = draft.finding(window, Severity::Medium, reasons, &summary);
-            finding.measure = Some(Measure {
-                observed: count as f64,
-                expected: expected.map(|e| e as f64),
-                threshold: threshold as f64,
-                unit,
-            });
-            finding.anchor = Anchor::Once(format!("day {day}"));
-            finding.evidence_total = count;
-            finding.summary = prose(&finding);
-            found.push(finding);
-        }
-        found
+        let was_told = |day: i64| told.iter().any(|finding| finding.window.start.day() == day);
+        facts
+            .firsts
+            .iter()
+            .filter(|(day, _)| !was_told(**day))
+            .filter_map(|(day, things)| {
+                let mut firsts: Vec<&Evidence> = things.iter().flat_map(|(_, first)| first.iter()).collect();
+                firsts.sort_unstable();
+                let own = Candidate { whose: "its own", peaks: &sizes, since: None };
+                let learning = &around.environment.learning;
+                let expectation = Past::before(firsts.first()?.time, learning).expect(&[own]);
+                let watched = expectation.as_ref().map_or(0, |e| e.days);
+                let floor = self.least_of_a_day(key) * if watched < i64::from(learning.days) { 2 } else { 1 };
+                let threshold = floor.max(self.config.above(expectation.as_ref().map_or(0, |e| e.expected)));
+                SlowDay { day: *day, firsts, expectation, threshold }.tell(key, facts)
+            })
+            .collect()
+    }
+
+    fn least_of_a_day(&self, key: &Key) -> u64 {
+        let of_users = key.class == SOURCE_SIGN_INS;
+        OF_A_DAY
+            * u64::from(if of_users { self.config.min_actors_of_address } else { self.config.min_actions })
+    }
+}
+
+/// A day of one key.
+struct SlowDay<'a> {
+    day: i64,
+    /// The first refusal of each thing, in order of time.
+    firsts: Vec<&'a Evidence>,
+    expectation: Option<Expectation<'a>>,
+    threshold: u64,
+}
+
+impl SlowDay<'_> {
+    /// The finding, if there were enough things. It begins with the one that was too many.
+    fn tell(self, key: &Key, facts: &Remembered) -> Option<Finding> {
+        let Self { day, firsts, expectation, threshold } = self;
+        let (first, last) = (firsts.first()?, firsts.last()?);
+        let crossing = firsts.get(usize::try_from(threshold).ok()?.checked_sub(1)?)?;
+        let count = firsts.len() as u64;
+        let since = format!("one after the other since {}, below what a window shows", first.time);
+        let mut reasons = vec![Reason::new("slow", since)];
+        reasons.extend(expectation.as_ref().map(|e| Reason::new("busiest", e.basis(count))));
+        let (kind, unit, mitre, noun, what) = if key.class == SOURCE_SIGN_INS {
+            ("slow_spraying", "users a day", vec!["T1110.003"], "user", "failed to sign in from this address")
+        } else {
+            ("slow_probing", "actions a day", vec!["T1580", "T1526"], "different action", "refused")
+        };
+        let things = Plural(count.cast_signed(), noun);
+        let title = format!("{}: {things} {what} within a day", short_name(&key.entity));
+        let mut summary = Summary::default();
+        firsts.iter().for_each(|first| summary.sample.insert((*first).clone()));
+        let window = TimeRange { start: crossing.time, end: last.time.plus(1) };
+        let draft = Draft { key, facts, kind, unit, title, mitre };
+        let mut finding = draft.finding(window, Severity::Medium, reasons, &summary);
+        finding.anchor = Anchor::Once(format!("day {day}"));
+        finding.measure = Some(Measure {
+            observed: count as f64,
+            expected: expectation.map(|e| e.expected as f64),
+            threshold: threshold as f64,
+            unit,
+        });
+        finding.evidence_total = count;
+        finding.summary = prose(&finding);
+        Some(finding)
     }
 }

@@ -322,8 +322,8 @@ fn many_actors_refused_by_one_policy_are_an_outage_and_no_attack() {
     assert!(has_reason(&finding, "recent_change", change), "{finding:#?}");
     let cause = "100 % refused by an explicit deny in a service control policy: arn:aws:organizations::999988887777:policy/o-a/service_control_policy/p-12345678";
     assert!(has_reason(&finding, "root_cause", cause), "{finding:#?}");
-    let steps = &finding.next_steps;
-    assert_eq!(steps, &["Read the policy: aws organizations describe-policy --policy-id p-12345678"]);
+    let read_it = "Read the policy: aws organizations describe-policy --policy-id p-12345678";
+    assert_eq!(finding.next_steps.last().map(String::as_str), Some(read_it));
 }
 
 #[test]
