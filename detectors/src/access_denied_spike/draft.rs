@@ -57,7 +57,8 @@ impl Draft<'_> {
         let mut finding = self.finding(range, bar.severity, reasons, &summary);
         finding.anchor = Anchor::Hour(hour);
         finding.measure = Some(measure);
-        finding.evidence_total = count;
+        // A burst of two windows shows evidence of both, and counts the busier.
+        finding.evidence_total = count.max(finding.evidence.len() as u64);
         if let Some(hour) = escalates {
             let known = Finding { anchor: Anchor::Hour(hour), ..finding.clone() };
             finding.continues = Some(known.id());
