@@ -72,7 +72,7 @@ impl EventTime {
         }
         let two = |i: usize| -> Option<i64> {
             let (tens, units) = (b[i].wrapping_sub(b'0'), b[i + 1].wrapping_sub(b'0'));
-            (tens < 10 && units < 10).then_some(i64::from(tens * 10 + units))
+            (tens < 10 && units < 10).then(|| i64::from(tens * 10 + units))
         };
         let year = two(0)? * 100 + two(2)?;
         let days = days_since_epoch(year, two(5)?, two(8)?)?;
@@ -146,6 +146,8 @@ mod tests {
             "2023-07-10",
             "yesterday",
             "2023-07-1aT00:00:00Z",
+            "2023- 7-10T00:00:00Z",
+            "2023-07-10T\u{7f}0:00:00Z",
         ] {
             assert_eq!(EventTime::parse(text), None, "{text}");
         }
