@@ -32,8 +32,8 @@ Examples:
   trailhound replay ./AWSLogs --learning-days 0
       an incident without history: judge from the first record on
   trailhound replay ./2026-02 --facts-out february.facts
-  trailhound replay ./2026-03 --facts-in february.facts
-      month by month: March is judged by what February taught
+  trailhound replay ./2026-03 --facts-in february.facts --from 2026-03-01
+      month by month: March is judged by what February taught, and only March is told of
   aws s3 cp s3://trail/AWSLogs/….json.gz - | trailhound replay - --format json | jq .title
       one object, without a disk
   trailhound replay ./AWSLogs --output alerts.jsonl --fail-on high

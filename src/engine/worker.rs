@@ -132,7 +132,8 @@ impl Worker {
         let mut whole =
             |what| tally.problem(Problem { object: Arc::clone(&origin.name), record: None, what });
         if let Some(cut) = cut {
-            whole(format!("{cut}; the {} records before that were read", parsed.records));
+            let before = parsed.cut_after.unwrap_or(parsed.records);
+            whole(format!("{cut}; the {before} records before that were read"));
         } else if parsed.content == Content::NotJson {
             whole("is neither gzip nor JSON".to_owned());
         }
