@@ -3,18 +3,11 @@
 use std::time::Duration;
 
 use crate::detectors::EventTime;
+use crate::detectors::finding::grouped;
 
 /// With thousands set apart.
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(n)
 }
 
 /// A count and its noun, which takes an `s` beside one.

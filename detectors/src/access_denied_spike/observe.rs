@@ -5,7 +5,6 @@ use super::denial::{Sort, refusal};
 use super::facts::{Minute, Remembered};
 use super::grave::GraveCall;
 use super::message::Refusal;
-use crate::access_level::AccessLevel;
 use crate::action::stable_hash;
 use crate::actor::ActorKind;
 use crate::event::Event;
@@ -151,7 +150,7 @@ impl Lesson<'_> {
         let action = event.action;
         minute.calls.insert(event.call);
         minute.causes.entry(message.cause).or_default().insert(event.call);
-        let only_reads = AccessLevel::of(&action.service, &action.name).only_reads();
+        let only_reads = action.level.only_reads();
         if only_reads { &mut minute.reads } else { &mut minute.writes }.insert_hash(action.id.0);
         minute.services.insert_hash(stable_hash(action.service.as_bytes()));
         if event.session.from_console {

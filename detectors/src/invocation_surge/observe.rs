@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::config::LEAST_THROTTLED;
 use super::facts::{Call, Remembered};
 use super::families::{self, Family, Row, Subject};
-use crate::access_level::AccessLevel;
 use crate::action::{Action, stable_hash};
 use crate::actor::account_of_arn;
 use crate::event::{Category, Event};
@@ -26,7 +25,7 @@ const MOST_NAMES: usize = 64;
 /// Calls in the table, and every other call that changes something. Role sessions and sign-ins are not changes.
 pub(super) fn claims(action: &Action) -> bool {
     families::row(action).is_some()
-        || !(AccessLevel::of(&action.service, &action.name).only_reads()
+        || !(action.level.only_reads()
             || matches!(&*action.service, "sts" | "signin" | "sso" | "sso-oauth" | "signin-oauth"))
 }
 

@@ -7,7 +7,9 @@ use super::facts::{Call, Remembered, Shape};
 use super::families::{Family, Subject};
 use super::growth::{self, Growth};
 use super::judge::{Judge, Surge, is_aws};
-use crate::finding::{Anchor, Entity, Evidence, Finding, FindingActor, Measure, Reason, Severity, Share};
+use crate::finding::{
+    Anchor, Entity, Evidence, Finding, FindingActor, Measure, Reason, Severity, Share, grouped,
+};
 use crate::ledger::KeyRef;
 use crate::time::HOUR;
 use crate::window::WINDOW_MINUTES;
@@ -415,19 +417,6 @@ fn sentences(reasons: &[Reason]) -> String {
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + chars.as_str())
-}
-
-/// `4812` → `4,812`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
