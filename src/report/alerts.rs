@@ -129,7 +129,11 @@ impl<W: Write> Page<'_, W> {
             writeln!(self.out, "{rule}▌{rule:#} {BOLD}{line}{BOLD:#}")?;
         }
         let when = figures::period(story.start(), story.end());
-        writeln!(self.out, "{rule}▌{rule:#} {DIM}{}, {account}, {when}{DIM:#}", plain(story.kind))?;
+        let others = match story.others() {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        writeln!(self.out, "{rule}▌{rule:#} {DIM}{}{others}, {account}, {when}{DIM:#}", plain(story.kind))?;
         writeln!(self.out, "{rule}▌{rule:#} {}", tally(story.alerts.iter().copied()))?;
         let mut mild: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut day = String::new();

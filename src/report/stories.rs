@@ -3,7 +3,7 @@
 //! Somebody who answers an incident asks *who* first, then *what, when*. So alerts of one actor stand together whatever
 //! detector raised them, and an alert that continues another stands with it. The gravest story comes first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::Alert;
 use crate::detectors::{EventTime, Severity};
@@ -11,7 +11,8 @@ use crate::detectors::{EventTime, Severity};
 /// Alerts that belong together.
 #[derive(Debug)]
 pub struct Story<'a> {
-    /// The actor's id, or that of the thing the alerts are about when no single actor did it.
+    /// Who most of the alerts are about, the earliest of equals: the actor's id, or that of the thing when no single
+    /// actor did it. A story may well begin with a role that its protagonist only took on.
     pub who: &'a str,
     /// What sort of actor or thing.
     pub kind: &'a str,
@@ -19,13 +20,32 @@ pub struct Story<'a> {
     pub alerts: Vec<&'a Alert>,
 }
 
+/// An alert's actor, or the thing it is about.
+fn who(alert: &Alert) -> (&str, &str) {
+    match &alert.actor {
+        Some(actor) => (actor.id.as_str(), &*actor.kind),
+        None => (alert.entity.id.as_str(), &*alert.entity.kind),
+    }
+}
+
 impl<'a> Story<'a> {
-    fn new(alert: &'a Alert) -> Self {
-        let (who, kind) = match &alert.actor {
-            Some(actor) => (actor.id.as_str(), &*actor.kind),
-            None => (alert.entity.id.as_str(), &*alert.entity.kind),
-        };
-        Self { who, kind, alerts: Vec::new() }
+    /// The story of these alerts, which are not none.
+    fn new(mut alerts: Vec<&'a Alert>) -> Self {
+        alerts.sort_by(|a, b| (&a.window.start, &a.id).cmp(&(&b.window.start, &b.id)));
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for alert in &alerts {
+            *counts.entry(who(alert)).or_default() += 1;
+        }
+        let most = counts.values().max();
+        let (who, kind) =
+            alerts.iter().map(|alert| who(alert)).find(|who| counts.get(who) == most).unwrap_or_default();
+        Self { who, kind, alerts }
+    }
+
+    /// How many other actors or things its alerts are about.
+    pub fn others(&self) -> usize {
+        let all: BTreeSet<_> = self.alerts.iter().map(|alert| who(alert).0).collect();
+        all.len().saturating_sub(1)
     }
 
     /// The gravest severity in it.
@@ -55,15 +75,11 @@ impl<'a> Story<'a> {
 /// Gathers alerts: gravest first, then earliest.
 pub fn gather(alerts: &[Alert]) -> Vec<Story<'_>> {
     let by_id: BTreeMap<&str, &Alert> = alerts.iter().map(|a| (a.id.as_str(), a)).collect();
-    let mut stories: BTreeMap<&str, Story<'_>> = BTreeMap::new();
+    let mut by_beginning: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
     for alert in alerts {
-        let first = Story::new(beginning(alert, &by_id));
-        stories.entry(first.who).or_insert(first).alerts.push(alert);
+        by_beginning.entry(who(beginning(alert, &by_id)).0).or_default().push(alert);
     }
-    let mut stories: Vec<_> = stories.into_values().collect();
-    for story in &mut stories {
-        story.alerts.sort_by(|a, b| (&a.window.start, &a.id).cmp(&(&b.window.start, &b.id)));
-    }
+    let mut stories: Vec<_> = by_beginning.into_values().map(Story::new).collect();
     stories.sort_by_key(|s| (std::cmp::Reverse(s.severity()), s.start(), s.who));
     stories
 }
@@ -112,6 +128,26 @@ mod tests {
             shape(&alerts),
             [("bob".into(), vec!["2".into()]), ("ann".into(), vec!["3".into(), "1".into()])]
         );
+    }
+
+    #[test]
+    fn a_story_is_named_for_who_it_is_mostly_about() {
+        let mut alerts = [
+            alert("1", "role", Severity::Low, 1),
+            alert("2", "ann", Severity::Low, 2),
+            alert("3", "ann", Severity::Low, 3),
+            alert("4", "role2", Severity::Low, 4),
+        ];
+        for later in &mut alerts[1..] {
+            later.continues = Some("1".into());
+        }
+        let stories = gather(&alerts);
+        assert_eq!(
+            stories.iter().map(|s| (s.who, s.others(), s.alerts.len())).collect::<Vec<_>>(),
+            [("ann", 2, 4)]
+        );
+        let two = gather(&alerts[..2]);
+        assert_eq!((two[0].who, two[0].others()), ("role", 1), "of equals the earliest");
     }
 
     #[test]
