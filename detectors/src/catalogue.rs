@@ -97,6 +97,16 @@ macro_rules! catalogue {
         }
 
         impl Ledgers {
+            /// No facts yet, in so many parts.
+            pub fn in_parts(count: usize) -> Self {
+                Self { $($field: Ledger::in_parts(count),)+ }
+            }
+
+            /// Takes out the facts of the keys that belong to a part.
+            pub fn take_part(&mut self, part: usize) -> Self {
+                Self { $($field: self.$field.take_part(part),)+ }
+            }
+
             /// Grows the facts of every detector that claims the event.
             pub fn observe(&mut self, event: &Event<'_>) {
                 let mut claims = event.action.claims;

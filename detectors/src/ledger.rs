@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +16,9 @@ use crate::time::EventTime;
 pub trait Facts:
     Join + Default + Clone + PartialEq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`.
-    fn close(&mut self, closed: i64);
+    /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`. Whether
+    /// something is still open: if not, closing again changes nothing until the facts grow.
+    fn close(&mut self, closed: i64) -> bool;
 
     /// Drops what ended before `horizon`. Must change no answer about times from `horizon` plus the forgetting period on.
     fn forget(&mut self, horizon: EventTime);
@@ -95,101 +96,199 @@ impl Strings {
     }
 }
 
-/// The facts of one detector.
+/// The facts of one detector, in one part or several: a key belongs to one of them by its hash, so that threads that
+/// have learnt of the same keys can each join a part.
 #[derive(Debug, Clone)]
 pub struct Ledger<F> {
-    table: HashTable<(u64, Key, F)>,
+    /// One at least.
+    parts: Vec<Part<F>>,
     strings: Strings,
+}
+
+#[derive(Debug, Clone)]
+struct Part<F> {
+    table: HashTable<Entry<F>>,
+    /// Hashes of the keys that may have something to close: each that grew since closing left nothing open.
+    open: Vec<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<F> {
+    hash: u64,
+    key: Key,
+    facts: F,
+    /// Its hash is among the open ones.
+    is_open: bool,
+}
+
+impl<F> Entry<F> {
+    /// There may be something to close.
+    #[inline]
+    fn mark(&mut self, open: &mut Vec<u64>) {
+        if !self.is_open {
+            self.is_open = true;
+            open.push(self.hash);
+        }
+    }
+}
+
+impl<F> Default for Part<F> {
+    fn default() -> Self {
+        Self { table: HashTable::new(), open: Vec::new() }
+    }
+}
+
+impl<F: Facts> Part<F> {
+    /// Room for as many keys as there are.
+    fn emptied(&self) -> Self {
+        Self { table: HashTable::with_capacity(self.table.len()), open: Vec::with_capacity(self.open.len()) }
+    }
+
+    /// The facts of a key, made if need be, to grow.
+    fn grow(&mut self, key: KeyRef<'_>, hash: u64, new: impl FnOnce() -> Key) -> &mut F {
+        let Self { table, open } = self;
+        let is_key = |e: &Entry<F>| e.hash == hash && e.key.as_ref() == key;
+        let entry = table
+            .entry(hash, is_key, |e| e.hash)
+            .or_insert_with(|| Entry { hash, key: new(), facts: F::default(), is_open: false })
+            .into_mut();
+        entry.mark(open);
+        &mut entry.facts
+    }
+
+    fn join(&mut self, theirs: Entry<F>) {
+        let Self { table, open } = self;
+        let is_key = |e: &Entry<F>| e.hash == theirs.hash && e.key == theirs.key;
+        match table.entry(theirs.hash, is_key, |e| e.hash) {
+            hash_table::Entry::Occupied(mut mine) => {
+                let mine = mine.get_mut();
+                mine.facts.join(&theirs.facts);
+                mine.mark(open);
+            }
+            hash_table::Entry::Vacant(slot) => {
+                slot.insert(Entry { is_open: false, ..theirs }).get_mut().mark(open);
+            }
+        }
+    }
+
+    fn close(&mut self, closed: i64) {
+        let Self { table, open } = self;
+        open.retain(|hash| {
+            let mut is_open = false;
+            for entry in table.iter_hash_mut(*hash).filter(|e| e.hash == *hash && e.is_open) {
+                entry.is_open = entry.facts.close(closed);
+                is_open |= entry.is_open;
+            }
+            is_open
+        });
+    }
 }
 
 impl<F> Default for Ledger<F> {
     fn default() -> Self {
-        Self { table: HashTable::new(), strings: Strings::default() }
+        Self { parts: vec![Part::default()], strings: Strings::default() }
     }
 }
 
 impl<F: Facts> Ledger<F> {
+    /// An empty ledger in so many parts; at least one.
+    pub fn in_parts(count: usize) -> Self {
+        let parts = (0..count.max(1)).map(|_| Part::default()).collect();
+        Self { parts, strings: Strings::default() }
+    }
+
+    /// Takes a part out, as a ledger of one part, and leaves it empty.
+    pub fn take_part(&mut self, part: usize) -> Self {
+        let emptied = self.parts[part].emptied();
+        Self { parts: vec![std::mem::replace(&mut self.parts[part], emptied)], strings: Strings::default() }
+    }
+
     /// The facts of a key, to grow; and the strings to share evidence through.
     pub fn grow(&mut self, key: KeyRef<'_>) -> (&mut F, &mut Strings) {
         let hash = key.hash();
-        let Self { table, strings } = self;
-        let entry = table
-            .entry(hash, |(h, k, _)| *h == hash && k.as_ref() == key, |(h, _, _)| *h)
-            .or_insert_with(|| {
-                let key =
-                    Key { class: key.class, account: strings.share(key.account), entity: key.entity.into() };
-                (hash, key, F::default())
-            });
-        (&mut entry.into_mut().2, strings)
+        let Self { parts, strings } = self;
+        let part = part_of(hash, parts.len());
+        let facts = parts[part].grow(key, hash, || Key {
+            class: key.class,
+            account: strings.share(key.account),
+            entity: key.entity.into(),
+        });
+        (facts, strings)
     }
 
     /// Takes in facts of a key.
     pub fn take(&mut self, key: &Key, facts: F) {
-        let (mine, _) = self.grow(key.as_ref());
-        if *mine == F::default() {
-            *mine = facts;
-        } else {
-            mine.join(&facts);
-        }
+        let hash = key.as_ref().hash();
+        self.part_mut(hash).join(Entry { hash, key: key.clone(), facts, is_open: false });
     }
 
     /// The facts of a key, if there are any.
     pub fn get(&self, key: KeyRef<'_>) -> Option<&F> {
         let hash = key.hash();
-        self.table.find(hash, |(h, k, _)| *h == hash && k.as_ref() == key).map(|(_, _, f)| f)
+        let part = &self.parts[part_of(hash, self.parts.len())];
+        part.table.find(hash, |e| e.hash == hash && e.key.as_ref() == key).map(|e| &e.facts)
     }
 
     /// All keys with their facts, sorted by key.
     pub fn sorted(&self) -> Vec<(&Key, &F)> {
-        let mut all: Vec<_> = self.table.iter().map(|(_, key, facts)| (key, facts)).collect();
+        let mut all: Vec<_> = self.entries().map(|e| (&e.key, &e.facts)).collect();
         all.sort_unstable_by_key(|(a, _)| *a);
         all
     }
 
     /// How many keys.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.parts.iter().map(|part| part.table.len()).sum()
     }
 
     /// No keys.
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.parts.iter().all(|part| part.table.is_empty())
     }
 
     /// Takes in everything another ledger knows.
     pub fn absorb(&mut self, other: Self) {
-        if self.table.is_empty() {
-            *self = other;
-            return;
-        }
-        for (hash, key, facts) in other.table {
-            match self.table.entry(hash, |(h, k, _)| *h == hash && *k == key, |(h, _, _)| *h) {
-                hashbrown::hash_table::Entry::Occupied(mut mine) => mine.get_mut().2.join(&facts),
-                hashbrown::hash_table::Entry::Vacant(slot) => {
-                    slot.insert((hash, key, facts));
-                }
+        let alike = self.parts.len() == other.parts.len();
+        for (i, part) in other.parts.into_iter().enumerate() {
+            if alike && self.parts[i].table.is_empty() {
+                self.parts[i] = part;
+            } else {
+                part.table.into_iter().for_each(|entry| self.part_mut(entry.hash).join(entry));
             }
         }
     }
 
-    /// Closes windows of every key.
+    /// Closes windows of every key that has grown since it was closed last.
     pub fn close(&mut self, closed: i64) {
-        for (_, _, facts) in &mut self.table {
-            facts.close(closed);
-        }
+        self.parts.iter_mut().for_each(|part| part.close(closed));
     }
 
     /// Forgets in every key.
     pub fn forget(&mut self, horizon: EventTime) {
-        for (_, _, facts) in &mut self.table {
-            facts.forget(horizon);
+        for entry in self.parts.iter_mut().flat_map(|part| &mut part.table) {
+            entry.facts.forget(horizon);
         }
     }
 
     /// The facts sorted by key: equal for equal facts, however they came together.
     pub fn to_sorted_map(&self) -> BTreeMap<Key, F> {
-        self.table.iter().map(|(_, key, facts)| (key.clone(), facts.clone())).collect()
+        self.entries().map(|e| (e.key.clone(), e.facts.clone())).collect()
     }
+
+    fn part_mut(&mut self, hash: u64) -> &mut Part<F> {
+        let part = part_of(hash, self.parts.len());
+        &mut self.parts[part]
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<F>> {
+        self.parts.iter().flat_map(|part| &part.table)
+    }
+}
+
+/// By bits in the middle of the hash: tables go by those at its ends.
+#[inline]
+fn part_of(hash: u64, parts: usize) -> usize {
+    ((u64::from((hash >> 24) as u32) * parts as u64) >> 32) as usize
 }
 
 /// A list of (key, facts), sorted by key: equal facts give equal bytes.
@@ -223,7 +322,6 @@ impl<'de, F: Facts> Deserialize<'de> for Ledger<F> {
 
 impl<F: Facts> PartialEq for Ledger<F> {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self.table.iter().all(|(_, key, facts)| other.get(key.as_ref()) == Some(facts))
+        self.len() == other.len() && self.entries().all(|e| other.get(e.key.as_ref()) == Some(&e.facts))
     }
 }

@@ -98,10 +98,11 @@ impl<B: Bucket> Windows<B> {
 
     /// Folds every window that ends at or before `closed` (a minute) into peaks, and drops the minutes that no later
     /// window needs. Hours get a peak only from `floor` events on: it must lie below every threshold that will be asked.
-    pub fn close(&mut self, closed: i64, floor: u64) {
+    /// Whether minutes are still open.
+    pub fn close(&mut self, closed: i64, floor: u64) -> bool {
         let first_kept = closed - WINDOW_MINUTES + 1;
         if self.minutes.first_key_value().is_none_or(|(first, _)| *first >= first_kept) {
-            return;
+            return self.is_open();
         }
         let (hours, days) = self.open_peaks(floor, Some(closed));
         self.hours.join(&hours);
@@ -110,6 +111,12 @@ impl<B: Bucket> Windows<B> {
             *mine = (*mine).max(count);
         }
         self.minutes = self.minutes.split_off(&first_kept);
+        self.is_open()
+    }
+
+    /// Whether minutes are open.
+    fn is_open(&self) -> bool {
+        !self.minutes.is_empty()
     }
 
     /// Drops the peaks of hours that were ordinary: on `often` days of the two weeks that ended a day before them a window was

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trailhound_detectors::TimeRange;
 use trailhound_detectors::action::stable_hash;
 use trailhound_detectors::catalogue::{self, Ledgers};
-use trailhound_detectors::{ActionTable, ActorTable};
+use trailhound_detectors::{ActionTable, ActorTable, EventTime};
 
 use super::tally::{Problem, Tally};
 use crate::inflate::{Ending, Inflater, Limits};
@@ -55,11 +55,16 @@ pub struct Worker {
 impl Worker {
     /// A worker that knows nothing yet.
     pub fn new(intake: Arc<Intake>) -> Self {
+        Self::one_of(1, intake)
+    }
+
+    /// A worker that knows nothing yet, one of so many that part the keys among them.
+    pub fn one_of(workers: usize, intake: Arc<Intake>) -> Self {
         Self {
             inflater: Inflater::new(intake.limits),
             parser: Parser::new(),
             tables: Tables { actions: ActionTable::new(catalogue::claims), actors: ActorTable::default() },
-            ledgers: Ledgers::default(),
+            ledgers: Ledgers::in_parts(workers),
             tally: Tally::default(),
             intake,
         }
@@ -146,6 +151,11 @@ impl Worker {
     pub fn fail(&mut self, origin: &Origin, why: &dyn std::error::Error) {
         self.tally.files.failed += 1;
         self.tally.problem(Problem { object: Arc::clone(&origin.name), record: None, what: why.to_string() });
+    }
+
+    /// Closes the minutes that no object delivered at this time or later can change.
+    pub fn close_before(&mut self, delivered: EventTime) {
+        self.ledgers.close(delivered.plus(self.intake.lateness_seconds.saturating_neg()).minute());
     }
 
     /// The actions met so far.

@@ -1,11 +1,13 @@
 //! Replay: history from files through the same engine as live, on all cores, in memory that history can't fill.
 //!
-//! Files are taken in the order of the delivery times in their names. Threads read whole files into facts of their own.
-//! Every so many bytes they meet: facts are joined, and windows that no unread file can change are closed.
+//! Files are taken in the order of the delivery times in their names, by whichever thread is free. How what the threads
+//! learn comes together stands in [`together`].
+
+mod together;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use trailhound_detectors::Environment;
 use trailhound_detectors::Finding;
@@ -15,13 +17,10 @@ use trailhound_detectors::time::{HOUR, TimeRange};
 use crate::engine::blind::{BlindSpot, blind_spots};
 use crate::engine::tally::Tally;
 use crate::engine::worker::{Intake, Worker};
-use crate::ingest::{LocalFile, local};
+use crate::ingest::LocalFile;
 use crate::store::snapshot::{self, SnapshotError};
+use together::Pace;
 
-/// Threads meet after this many stored bytes: some tens of thousands to hundreds of thousands of events.
-const BYTES_BETWEEN_MEETINGS: u64 = 32 << 20;
-/// Threads meet after this many files at the latest.
-const FILES_BETWEEN_MEETINGS: usize = 20_000;
 /// A file may be delivered somewhat before the newest event in it, by the clocks of those who wrote them.
 const CLOCK_SLACK: i64 = HOUR;
 
@@ -113,87 +112,32 @@ pub struct Observed {
 pub fn observe(request: Request, progress: &Progress) -> Result<Observed, ReplayError> {
     let Request { mut files, intake, max_stored_bytes, facts_in, threads, .. } = request;
     let span = intake.selection.span;
-    let lateness = intake.lateness_seconds;
     let intake = Arc::new(intake);
-    let mut workers: Vec<Worker> = (0..threads.max(1)).map(|_| Worker::new(Arc::clone(&intake))).collect();
+    let threads = threads.max(1);
+    let mut workers: Vec<Worker> =
+        (0..threads).map(|_| Worker::one_of(threads, Arc::clone(&intake))).collect();
     if let Some(path) = facts_in {
-        workers[0].ledgers = snapshot::load(&path)?;
+        workers[0].ledgers.absorb(snapshot::load(&path)?);
     }
     let listed = files.len();
     files.retain(|file| may_hold(file, span));
     workers[0].tally.files.outside = (listed - files.len()) as u64;
     // Files without a delivery time may hold anything: read first, they keep no window open behind them.
     files.sort_by(|a, b| (a.origin.delivered, &a.path).cmp(&(b.origin.delivered, &b.path)));
-    let mut rest = files.as_slice();
-    while !rest.is_empty() && !progress.stop.load(Ordering::Relaxed) {
-        let (now, later) = rest.split_at(until_meeting(rest));
-        read_all(now, &mut workers, max_stored_bytes, progress);
-        meet(&mut workers);
-        if let Some(delivered) = later.first().and_then(|next| next.origin.delivered) {
-            workers[0].ledgers.close(delivered.plus(-lateness).minute());
-        }
-        rest = later;
-    }
-    let stopped = !rest.is_empty() || progress.stop.load(Ordering::Relaxed);
+    let pace = Pace { max_stored_bytes, leg_bytes: together::LEG_BYTES };
+    let all_read = together::read(&files, &mut workers, pace, progress);
     let blind = blind_spots(workers.iter().flat_map(|w| w.tables().actions.iter().map(|a| &**a)));
-    let mut workers = workers.into_iter();
-    let (mut ledgers, mut tally) = (Ledgers::default(), Tally::default());
-    for worker in &mut workers {
+    let (mut ledgers, mut tally) = (Ledgers::in_parts(threads), Tally::default());
+    for worker in workers {
         ledgers.absorb(worker.ledgers);
         tally.absorb(worker.tally);
     }
-    Ok(Observed { ledgers, tally, blind: blind.into_iter().collect(), stopped })
+    Ok(Observed { ledgers, tally, blind: blind.into_iter().collect(), stopped: !all_read })
 }
 
 /// A file holds nothing newer than its delivery.
 fn may_hold(file: &LocalFile, span: TimeRange) -> bool {
     file.origin.delivered.is_none_or(|delivered| delivered.plus(CLOCK_SLACK) >= span.start)
-}
-
-/// How many files to read before threads meet.
-fn until_meeting(files: &[LocalFile]) -> usize {
-    let mut bytes = 0;
-    let enough = files.iter().position(|file| {
-        bytes += file.bytes;
-        bytes >= BYTES_BETWEEN_MEETINGS
-    });
-    enough.map_or(files.len(), |last| last + 1).min(FILES_BETWEEN_MEETINGS)
-}
-
-/// Reads files on all workers; each takes the next unread one.
-fn read_all(files: &[LocalFile], workers: &mut [Worker], max_stored_bytes: u64, progress: &Progress) {
-    let next = AtomicUsize::new(0);
-    let work = |worker: &mut Worker| {
-        let mut stored = Vec::new();
-        while !progress.stop.load(Ordering::Relaxed) {
-            let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-            let judged_before = worker.tally.judged;
-            match local::read(file, max_stored_bytes, &mut stored) {
-                Ok(()) => worker.take(&file.origin, &stored),
-                Err(e) => worker.fail(&file.origin, &e),
-            }
-            progress.bytes.fetch_add(stored.len() as u64, Ordering::Relaxed);
-            progress.files.fetch_add(1, Ordering::Relaxed);
-            progress.events.fetch_add(worker.tally.judged - judged_before, Ordering::Relaxed);
-        }
-    };
-    match workers {
-        [only] => work(only),
-        many => std::thread::scope(|scope| {
-            for worker in many {
-                scope.spawn(|| work(worker));
-            }
-        }),
-    }
-}
-
-/// Joins what the others learnt into the first worker's facts.
-fn meet(workers: &mut [Worker]) {
-    if let [first, others @ ..] = workers {
-        for other in others {
-            first.ledgers.absorb(std::mem::take(&mut other.ledgers));
-        }
-    }
 }
 
 #[cfg(test)]

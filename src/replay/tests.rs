@@ -1,11 +1,13 @@
 use std::fs;
 use std::io::Write as _;
+use std::sync::atomic::Ordering;
 
 use trailhound_detectors::EventTime;
 use trailhound_detectors::catalogue::Configs;
 
 use super::*;
 use crate::engine::worker::Selection;
+use crate::ingest::local;
 
 /// A trail of small files, five minutes apart, each with a few calls of a few users.
 struct Trail {
@@ -75,6 +77,34 @@ fn threads_and_order_of_files_change_no_facts() {
         let mut request = trail.request(threads);
         request.files.reverse();
         assert_eq!(observed(request).ledgers, one.ledgers, "{threads} threads");
+    }
+}
+
+#[test]
+fn legs_of_single_files_teach_the_same_to_any_number_of_threads() {
+    let trail = Trail::new(150);
+    let closed = |threads: usize, leg_bytes: u64| {
+        let Request { files, intake, max_stored_bytes, .. } = trail.request(threads);
+        let intake = Arc::new(intake);
+        let mut workers: Vec<Worker> =
+            (0..threads).map(|_| Worker::one_of(threads, Arc::clone(&intake))).collect();
+        let pace = Pace { max_stored_bytes, leg_bytes };
+        assert!(together::read(&files, &mut workers, pace, &Progress::default()));
+        let (mut ledgers, mut judged) = (Ledgers::in_parts(threads), 0);
+        for (part, mut worker) in workers.into_iter().enumerate() {
+            for other in (0..threads).filter(|other| *other != part) {
+                assert_eq!(worker.ledgers.take_part(other), Ledgers::default(), "only its own keys are left");
+            }
+            judged += worker.tally.judged;
+            ledgers.absorb(worker.ledgers);
+        }
+        assert_eq!(judged, 900);
+        ledgers.close(i64::MAX / 120);
+        ledgers
+    };
+    let whole = closed(1, u64::MAX);
+    for threads in [1, 2, 5] {
+        assert_eq!(closed(threads, 1), whole, "{threads} threads");
     }
 }
 

@@ -197,7 +197,9 @@ mod tests {
     }
 
     impl Facts for Count {
-        fn close(&mut self, _: i64) {}
+        fn close(&mut self, _: i64) -> bool {
+            false
+        }
         fn forget(&mut self, _: EventTime) {}
     }
 

@@ -212,10 +212,11 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
-    fn close(&mut self, closed: i64) {
-        self.windows.close(closed, FLOOR);
-        self.siblings.close(closed, u64::MAX);
-        self.neighbours.close(closed, u64::MAX);
+    fn close(&mut self, closed: i64) -> bool {
+        // Each of them is to be closed, whatever the others say.
+        self.windows.close(closed, FLOOR)
+            | self.siblings.close(closed, u64::MAX)
+            | self.neighbours.close(closed, u64::MAX)
     }
 
     fn forget(&mut self, horizon: EventTime) {

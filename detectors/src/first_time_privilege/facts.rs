@@ -101,7 +101,9 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
-    fn close(&mut self, _: i64) {}
+    fn close(&mut self, _: i64) -> bool {
+        false
+    }
 
     fn forget(&mut self, horizon: EventTime) {
         match self {

@@ -49,9 +49,10 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
-    fn close(&mut self, closed: i64) {
-        self.calls.close(closed, self.least);
+    fn close(&mut self, closed: i64) -> bool {
+        let is_open = self.calls.close(closed, self.least);
         self.calls.drop_ordinary(USUAL_DAYS);
+        is_open
     }
 
     fn forget(&mut self, horizon: EventTime) {

@@ -250,8 +250,8 @@ impl Join for Remembered {
 }
 
 impl crate::ledger::Facts for Remembered {
-    fn close(&mut self, closed: i64) {
-        self.steps.close(closed);
+    fn close(&mut self, closed: i64) -> bool {
+        self.steps.close(closed)
     }
 
     /// What came before the horizon stays as far as it decides the state at the horizon: the newest of each thing done

@@ -102,8 +102,8 @@ impl Steps {
     }
 
     /// Drops roles used and calls made before the minute `closed` that no earlier step about the same opened a sequence for:
-    /// nearly all of them.
-    pub(crate) fn close(&mut self, closed: i64) {
+    /// nearly all of them. Whether later ones are there.
+    pub(crate) fn close(&mut self, closed: i64) -> bool {
         let end = EventTime::of_minute(closed);
         let opened: Vec<(Arc<str>, EventTime)> = self
             .iter()
@@ -117,6 +117,7 @@ impl Steps {
             };
             !used || opened.iter().any(opens)
         });
+        self.taken.last_key_value().is_some_and(|((last, ..), _)| *last >= end)
     }
 
     /// Drops steps that no sequence from `horizon` on can hold.
