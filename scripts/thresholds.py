@@ -3,48 +3,77 @@
 
 usage: thresholds.py TRAILHOUND FOLDER [--days N] [--seeds N] [--accounts N] [--points REGEX] [--markdown FILE]
 
-Simulates every shape with several seeds below FOLDER (kept, and used again), reads each trail once into facts, judges the facts
-with every configuration point, and compares the alerts with the planted labels. An alert is *explained* when its evidence holds an event of a label, or
-when it names a label's actor and its window overlaps the label's; every other alert is background. Only the standard library
-is needed. Figures are reproducible: simulation and replay are deterministic.
+Simulates every shape with several seeds below FOLDER, reads each trail once into facts, judges the facts with every
+configuration point, and compares the alerts with the planted labels. Facts and labels are kept and used again; the trails
+are dropped, unless --keep-trails is given. Delete FOLDER after a change of the simulator or of what detectors remember.
+
+An alert is *explained* when its evidence holds an event of an attack, or when it names an attack's actor and its window
+overlaps the attack's; every other alert is background. An incident is told when the window of the first right alert ends;
+that is counted from the incident's first event of a kind that the alert shows as evidence.
+Only the standard library is needed. Figures are reproducible: simulation and replay are deterministic.
 """
 import argparse
 import datetime
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 SHAPES = ["quiet", "noisy-ci", "data-heavy", "new-organization"]
 DETECTORS = ["policy_change", "access_denied_spike", "first_time_privilege", "invocation_surge"]
-SURGE = "[detectors.invocation_surge]\n"
-# Defaults of the floors that the sweep scales.
+# Defaults of the floors that the sweep scales, and the least that can be configured.
 FLOORS = {
-    "function": 300, "model": 50, "agent": 50, "workflow": 100, "endpoint": 300, "message": 300, "objects": 500,
-    "object_writes": 1000, "items": 500, "item_writes": 1000, "scans": 30, "secrets": 15, "parameters": 30,
-    "decrypts": 200, "compute": 64, "jobs": 60, "api": 200,
+    "function": (300, 50), "model": (50, 10), "agent": (50, 10), "workflow": (100, 20), "endpoint": (300, 50),
+    "message": (300, 50), "objects": (500, 100), "object_writes": (1000, 100), "items": (500, 100),
+    "item_writes": (1000, 100), "scans": (30, 5), "secrets": (15, 3), "parameters": (30, 5), "decrypts": (200, 50),
+    "compute": (64, 8), "jobs": (60, 10), "api": (200, 50),
 }
-LEAST = {
-    "function": 50, "model": 10, "agent": 10, "workflow": 20, "endpoint": 50, "message": 50, "objects": 100,
-    "object_writes": 100, "items": 100, "item_writes": 100, "scans": 5, "secrets": 3, "parameters": 5,
-    "decrypts": 50, "compute": 8, "jobs": 10, "api": 50,
+DENIED = {
+    "min_calls": (10, 3), "min_calls_of_one_action": (30, 3), "min_actions": (6, 3), "min_failed_sign_ins": (5, 3),
+    "min_actors_of_address": (4, 2), "min_actors_of_outage": (5, 2),
 }
 
 
-def floors(scale):
-    lines = [f"{family} = {max(LEAST[family], round(floor * scale))}" for family, floor in FLOORS.items()]
-    return "[detectors.invocation_surge.floors]\n" + "\n".join(lines) + "\n"
+def table(name, values):
+    return f"[detectors.{name}]\n" + "\n".join(f"{key} = {value}" for key, value in values.items()) + "\n"
 
 
-POINTS = {"default": ""}
-POINTS |= {f"surge floors x{scale}": floors(scale) for scale in (0.2, 0.5, 2, 4, 8)}
-POINTS |= {f"surge factor {factor}": f"{SURGE}factor = {factor}\n" for factor in (1.5, 2.0, 3.0, 6.0, 10.0)}
-POINTS |= {
-    f"surge floors x0.2, factor {factor}": f"{SURGE}factor = {factor}\n" + floors(0.2) for factor in (1.5, 2.0, 10.0)
+def scaled(defaults, scale):
+    return {key: max(least, round(value * scale)) for key, (value, least) in defaults.items()}
+
+
+def surge_floors(scale):
+    return table("invocation_surge.floors", scaled(FLOORS, scale))
+
+
+# What is tried of each detector: a name, and the configuration.
+POINTS = {detector: {"default": ""} for detector in DETECTORS}
+POINTS["policy_change"] |= {
+    f"report_from {severity}": table("policy_change", {"report_from": f'"{severity}"'})
+    for severity in ("informational", "medium", "high", "critical")
 }
-POINTS |= {f"surge gap {hours} h": f"{SURGE}episode_gap_hours = {hours}\n" for hours in (1, 12, 48)}
-POINTS |= {f"surge learning x{n}": f"{SURGE}learning_multiple = {n}\n" for n in (1.0, 10.0)}
+denied = POINTS["access_denied_spike"]
+denied |= {f"all floors x{n}": table("access_denied_spike", scaled(DENIED, n)) for n in (0.3, 0.5, 2, 4, 8)}
+denied |= {f"times_expected {n}": table("access_denied_spike", {"times_expected": n}) for n in (1.0, 1.5, 6.0, 12.0)}
+denied |= {f"min_actions {n}": table("access_denied_spike", {"min_actions": n}) for n in (3, 12, 24)}
+denied["floors x0.5, times_expected 1.5"] = table("access_denied_spike", scaled(DENIED, 0.5) | {"times_expected": 1.5})
+first = POINTS["first_time_privilege"]
+first |= {
+    f"min_score {n}": table("first_time_privilege", {"min_score": n, "min_score_while_learning": 2 * n})
+    for n in (10, 20, 25, 40, 50, 80, 120)
+}
+first |= {
+    f"min_score_while_learning {n}": table("first_time_privilege", {"min_score_while_learning": n}) for n in (30, 120)
+}
+first["without source_networks"] = table("first_time_privilege", {"source_networks": "false"})
+surge = POINTS["invocation_surge"]
+surge |= {f"floors x{n}": surge_floors(n) for n in (0.2, 0.5, 2, 4, 8)}
+surge |= {f"factor {n}": table("invocation_surge", {"factor": n}) for n in (1.5, 2.0, 6.0, 10.0)}
+surge |= {f"floors x0.2, factor {n}": table("invocation_surge", {"factor": n}) + surge_floors(0.2) for n in (1.5, 10.0)}
+surge |= {f"episode_gap_hours {n}": table("invocation_surge", {"episode_gap_hours": n}) for n in (1, 48)}
+surge |= {f"learning_multiple {n}": table("invocation_surge", {"learning_multiple": n}) for n in (1.0, 10.0)}
 
 
 def seconds(text):
@@ -86,6 +115,17 @@ class Labels:
         overlap = start <= label["span"][1] + 60 and end >= label["span"][0] - 60
         return overlap and any(same_actor(actor, names - {None}) for actor in label["actors"])
 
+    @staticmethod
+    def first_telling(label, alert):
+        """The label's first event of a kind that the alert shows."""
+        kinds = {(e["event_name"], bool(e.get("error_code"))) for e in alert["evidence"]}
+        telling = [
+            seconds(event["eventTime"])
+            for event in label["key_events"]
+            if (event["eventName"], bool(event.get("errorCode"))) in kinds
+        ]
+        return min(telling, default=label["span"][0])
+
     def score(self, alerts):
         """Per detector: incidents to find, found, minutes to the first telling window; and unexplained alerts."""
         rows = {d: {"must": 0, "found": 0, "slowest": 0.0, "background": 0, "grave": 0} for d in DETECTORS}
@@ -101,13 +141,41 @@ class Labels:
             right = [a for a in hits if a["detector"] == label["which_detector_should_fire"]]
             if right:
                 row["found"] += 1
-                delay = min(seconds(a["window"]["end"]) for a in right) - label["span"][0]
+                first = min(right, key=lambda alert: alert["window"]["end"])
+                delay = seconds(first["window"]["end"]) - self.first_telling(label, first)
                 row["slowest"] = max(row["slowest"], delay / 60)
         for alert in alerts:
             if alert["id"] not in explained:
                 rows[alert["detector"]]["background"] += 1
                 rows[alert["detector"]]["grave"] += alert["severity"] in ("high", "critical")
         return rows
+
+
+def observed(args, shape, seed):
+    """Facts and labels of one trail, simulated and read unless they are there."""
+    trail = args.folder / f"{shape}-{args.days}-{args.accounts}-{seed}"
+    facts, labels = trail.with_suffix(".facts"), trail.with_suffix(".labels.json")
+    if not (facts.exists() and labels.exists()):
+        shutil.rmtree(trail, ignore_errors=True)
+        simulate = [args.trailhound, "simulate", "--out", trail, "--shape", shape, "--seed", seed]
+        simulate += ["--days", args.days, "--accounts", args.accounts]
+        subprocess.run([str(part) for part in simulate], check=True, capture_output=True)
+        # Facts do not depend on the configuration, so one reading serves every point.
+        observe = [args.trailhound, "replay", "--format", "json", "--facts-out", facts, trail / "AWSLogs"]
+        subprocess.run([str(part) for part in observe], check=True, capture_output=True)
+        shutil.copy(trail / "labels.json", labels)
+        if not args.keep_trails:
+            shutil.rmtree(trail)
+    return facts, labels
+
+
+def judged(args, nothing, facts):
+    """The alerts of one trail by one configuration."""
+    judge = [args.trailhound, "replay", "--format", "json", "--config", args.folder / "point.toml"]
+    run = subprocess.run([str(part) for part in [*judge, "--facts-in", facts, nothing]], capture_output=True, text=True)
+    if run.returncode != 0:
+        sys.exit(f"{facts}: {run.stderr[-2000:]}")
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 def main():
@@ -117,60 +185,76 @@ def main():
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--accounts", type=int, default=4)
-    parser.add_argument("--points", default="", help="only configuration points whose name matches")
+    parser.add_argument("--shapes", default=",".join(SHAPES), help="only these, comma-separated")
+    parser.add_argument("--points", default="", help="only points whose detector and name match: 'surge default'")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the tables here too")
+    parser.add_argument("--keep-trails", action="store_true")
     args = parser.parse_args()
 
     nothing = args.folder / "nothing"
     nothing.mkdir(parents=True, exist_ok=True)
     (nothing / "none.json").write_text('{"Records":[]}')
+    shapes = args.shapes.split(",")
     trails = []
-    for shape in SHAPES:
+    for shape in shapes:
         for seed in range(1, args.seeds + 1):
-            trail = args.folder / f"{shape}-{args.days}-{args.accounts}-{seed}"
-            if not (trail / "labels.json").exists():
-                simulate = [args.trailhound, "simulate", "--out", trail, "--shape", shape, "--seed", seed]
-                simulate += ["--days", args.days, "--accounts", args.accounts]
-                subprocess.run([str(part) for part in simulate], check=True, capture_output=True)
-            # Facts do not depend on the configuration, so one reading serves every point.
-            facts = trail.with_suffix(".facts")
-            observe = [args.trailhound, "replay", "--format", "json", "--facts-out", str(facts), str(trail / "AWSLogs")]
-            subprocess.run(observe, check=True, capture_output=True)
-            trails.append((shape, facts, Labels(trail / "labels.json")))
+            facts, labels = observed(args, shape, seed)
+            trails.append((shape, facts, Labels(labels)))
+            print(f"read {shape}, seed {seed}", file=sys.stderr, flush=True)
 
-    lines = ["| point | shape | detector | found | slowest, minutes | background a day | of it high or critical |"]
-    lines += ["|---|---|---|---|---|---|---|"]
-    for point, text in POINTS.items():
-        if not re.search(args.points, point):
+    lines = []
+
+    def say(line):
+        lines.append(line)
+        print(line, flush=True)
+
+    def head(*columns):
+        rest = [*columns, "found", "slowest, minutes", "background a day", "of it high or critical"]
+        say("")
+        say("| " + " | ".join(rest) + " |")
+        say("|---" * len(rest) + "|")
+
+    def row(columns, sums, trail_days):
+        columns = [*columns, f"{sums['found']}/{sums['must']}", f"{sums['slowest']:.0f}"]
+        columns += [f"{sums['background'] / trail_days:.3f}", f"{sums['grave'] / trail_days:.3f}"]
+        say("| " + " | ".join(columns) + " |")
+
+    def add(total, scored):
+        for name, value in scored.items():
+            together = max if name == "slowest" else lambda a, b: a + b
+            total[name] = together(total.get(name, 0), value)
+
+    shape_days = args.days * args.seeds
+    defaults = {}
+    (args.folder / "point.toml").write_text("")
+    for shape, facts, labels in trails:
+        for detector, scored in labels.score(judged(args, nothing, facts)).items():
+            for scope in (shape, "all"):
+                add(defaults.setdefault((scope, detector), {}), scored)
+    head("shape", "detector")
+    for scope in [*shapes, "all"]:
+        everything = {}
+        for detector in DETECTORS:
+            sums = defaults[scope, detector]
+            add(everything, sums)
+            row([scope, detector], sums, shape_days * (len(shapes) if scope == "all" else 1))
+        row([scope, "all four"], everything, shape_days * (len(shapes) if scope == "all" else 1))
+    for detector, points in POINTS.items():
+        chosen = {name: text for name, text in points.items() if re.search(args.points, f"{detector} {name}")}
+        if not chosen:
             continue
-        config = args.folder / "point.toml"
-        config.write_text(text)
-        sums = {}
-        for shape, facts, labels in trails:
-            judge = [args.trailhound, "replay", "--format", "json", "--config", config, "--facts-in", facts, nothing]
-            run = subprocess.run([str(part) for part in judge], capture_output=True, text=True)
-            if run.returncode != 0:
-                sys.exit(f"{point}, {facts}: {run.stderr[-2000:]}")
-            alerts = [json.loads(line) for line in run.stdout.splitlines()]
-            for detector, row in labels.score(alerts).items():
-                for scope in (shape, "all"):
-                    total = sums.setdefault((scope, detector), {})
-                    for name, value in row.items():
-                        if name == "slowest":
-                            total[name] = max(total.get(name, 0), value)
-                        else:
-                            total[name] = total.get(name, 0) + value
-        for (shape, detector), row in sums.items():
-            if point != "default" and (shape != "all" or detector != "invocation_surge"):
-                continue
-            days = args.days * args.seeds * (len(SHAPES) if shape == "all" else 1)
-            lines.append(
-                f"| {point} | {shape} | {detector} | {row['found']}/{row['must']} | {row['slowest']:.0f} "
-                f"| {row['background'] / days:.3f} | {row['grave'] / days:.3f} |"
-            )
-            print(lines[-1], flush=True)
+        head(detector)
+        for name, text in chosen.items():
+            sums = {}
+            if name == "default":
+                sums = defaults["all", detector]
+            else:
+                (args.folder / "point.toml").write_text(text)
+                for _, facts, labels in trails:
+                    add(sums, labels.score(judged(args, nothing, facts))[detector])
+            row([name], sums, shape_days * len(shapes))
     if args.markdown:
-        args.markdown.write_text("\n".join(lines) + "\n")
+        args.markdown.write_text("\n".join(lines[1:]) + "\n")
 
 
 if __name__ == "__main__":

@@ -160,6 +160,18 @@ pub fn account_of_arn(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or("")
 }
 
+/// What roles like one share, by an actor's id: the name, or of Identity Center's roles the permission set.
+pub fn role_family(actor: &str) -> Option<&str> {
+    let (_, path) = actor.split_once(":role/")?;
+    let role = path.split('#').next().unwrap_or(path);
+    let name = role.rsplit('/').next().unwrap_or(role);
+    let family = match name.strip_prefix("AWSReservedSSO_") {
+        Some(set) => set.rsplit_once('_').map_or(set, |(set, _)| set),
+        None => name,
+    };
+    (!family.is_empty()).then_some(family)
+}
+
 impl Actor {
     /// The actor behind an identity.
     pub fn of(identity: &Identity<'_>) -> Self {

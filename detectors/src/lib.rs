@@ -10,6 +10,7 @@ pub mod actor;
 pub mod baseline;
 pub mod catalogue;
 pub mod chain;
+pub mod days;
 pub mod detector;
 pub mod environment;
 pub mod event;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::days::Days;
 use crate::lattice::Join;
 use crate::time::EventTime;
 
@@ -69,12 +70,12 @@ impl<S: Join + Clone> Join for Peak<S> {
 pub struct Windows<B: Bucket> {
     minutes: BTreeMap<i64, B>,
     hours: BTreeMap<i64, Peak<B::Summary>>,
-    days: BTreeMap<i64, u64>,
+    days: Days,
 }
 
 impl<B: Bucket> Default for Windows<B> {
     fn default() -> Self {
-        Self { minutes: BTreeMap::new(), hours: BTreeMap::new(), days: BTreeMap::new() }
+        Self { minutes: BTreeMap::new(), hours: BTreeMap::new(), days: Days::default() }
     }
 }
 
@@ -82,10 +83,7 @@ impl<B: Bucket> Join for Windows<B> {
     fn join(&mut self, other: &Self) {
         self.minutes.join(&other.minutes);
         self.hours.join(&other.hours);
-        for (day, count) in &other.days {
-            let mine = self.days.entry(*day).or_default();
-            *mine = (*mine).max(*count);
-        }
+        self.days.join(&other.days);
     }
 }
 
@@ -106,10 +104,7 @@ impl<B: Bucket> Windows<B> {
         }
         let (hours, days) = self.open_peaks(floor, Some(closed));
         self.hours.join(&hours);
-        for (day, count) in days {
-            let mine = self.days.entry(day).or_default();
-            *mine = (*mine).max(count);
-        }
+        self.days.join(&days);
         self.minutes = self.minutes.split_off(&first_kept);
         self.is_open()
     }
@@ -126,7 +121,8 @@ impl<B: Bucket> Windows<B> {
         let Self { hours, days, .. } = self;
         hours.retain(|hour, peak| {
             let day = EventTime::of_hour(*hour).day();
-            days.range(day - 15..day - 1).filter(|(_, busiest)| **busiest >= peak.count).count() < often
+            days.busiest.range(day - 15..day - 1).filter(|(_, busiest)| **busiest >= peak.count).count()
+                < often
         });
     }
 
@@ -140,14 +136,11 @@ impl<B: Bucket> Windows<B> {
         hours
     }
 
-    /// The largest window of each day, from peaks and open minutes.
-    pub fn days(&self) -> BTreeMap<i64, u64> {
+    /// The largest window of each day and of its hours, from peaks and open minutes.
+    pub fn days(&self) -> Days {
         let mut days = self.days.clone();
         if !self.minutes.is_empty() {
-            for (day, count) in self.open_peaks(u64::MAX, None).1 {
-                let mine = days.entry(day).or_default();
-                *mine = (*mine).max(count);
-            }
+            days.join(&self.open_peaks(u64::MAX, None).1);
         }
         days
     }
@@ -160,20 +153,15 @@ impl<B: Bucket> Windows<B> {
     /// Drops peaks of hours and days that ended before `horizon`.
     pub fn forget(&mut self, horizon: EventTime) {
         self.hours = self.hours.split_off(&horizon.hour());
-        self.days = self.days.split_off(&horizon.day());
+        self.days.forget(horizon.day());
     }
 
     /// Peaks of the windows over open minutes; with `until`, only of windows that end at or before that minute.
-    #[expect(clippy::type_complexity, reason = "a pair of the two fields it fills")]
-    fn open_peaks(
-        &self,
-        floor: u64,
-        until: Option<i64>,
-    ) -> (BTreeMap<i64, Peak<B::Summary>>, BTreeMap<i64, u64>) {
+    fn open_peaks(&self, floor: u64, until: Option<i64>) -> (BTreeMap<i64, Peak<B::Summary>>, Days) {
         let minutes: Vec<(i64, &B, u64)> = self.minutes.iter().map(|(m, b)| (*m, b, b.count())).collect();
         // The largest window of each hour, as (count, first, last) positions in `minutes`.
         let mut best: BTreeMap<i64, (u64, usize, usize)> = BTreeMap::new();
-        let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+        let mut days = Days::default();
         let (mut end, mut sum) = (0, 0u64);
         for start in 0..minutes.len() {
             let first = minutes[start].0;
@@ -184,8 +172,7 @@ impl<B: Bucket> Windows<B> {
                 sum += minutes[end].2;
                 end += 1;
             }
-            let day = days.entry(EventTime::of_minute(first).day()).or_default();
-            *day = (*day).max(sum);
+            days.take(EventTime::of_minute(first), sum);
             if sum >= floor {
                 let hour = best.entry(EventTime::of_minute(first).hour()).or_insert((0, start, end));
                 if sum > hour.0 {

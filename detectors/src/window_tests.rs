@@ -42,7 +42,7 @@ type Stream = Vec<(u64, i64)>;
 /// The largest window of each hour or day.
 type Largest = BTreeMap<i64, Peak<Set<u64>>>;
 /// The largest windows of hours, and how large those of days are.
-type Told = (Largest, BTreeMap<i64, u64>);
+type Told = (Largest, Days);
 
 fn count(windows: &mut Windows<Calls>, (id, second): (u64, i64)) {
     let minute = windows.minute(EventTime(second));
@@ -82,8 +82,12 @@ fn told(windows: &Windows<Calls>, floor: u64) -> Told {
 
 fn expected(stream: &[(u64, i64)], floor: u64) -> Told {
     let mut hours = largest(stream, 60);
+    let mut days: Days = largest(stream, 24 * 60).into_iter().map(|(day, peak)| (day, peak.count)).collect();
+    for (hour, peak) in &hours {
+        days.by_hour.entry(hour.div_euclid(24)).or_default().raise(*hour, peak.count);
+    }
     hours.retain(|_, peak| peak.count >= floor);
-    (hours, largest(stream, 24 * 60).into_iter().map(|(day, peak)| (day, peak.count)).collect())
+    (hours, days)
 }
 
 /// Calls around two midnights, in order of time.

@@ -35,6 +35,8 @@ pub(super) struct Account {
     pub(super) functions: Vec<Function>,
     /// IAM users with long-lived keys.
     pub(super) users: Vec<User>,
+    /// People who may change nearly everything, and were there from the beginning.
+    pub(super) people: Vec<String>,
     /// Roles of instances, with one instance each.
     pub(super) instances: Vec<Machine>,
     /// The place of the CI role's sessions.
@@ -138,6 +140,7 @@ impl Account {
             purpose,
             functions: Vec::new(),
             users: Vec::new(),
+            people: Vec::new(),
             instances: Vec::new(),
             delivery_role: String::new(),
         }

@@ -74,12 +74,12 @@ impl<'a> Loud<'a> {
         let is_varied = actions >= SEVERAL_ACTIONS || summary.worst().is_some();
         let floor = u64::from(if is_varied { config.min_calls } else { config.min_calls_of_one_action });
         let floor = if background.is_learning(start) { floor * 2 } else { floor };
-        let threshold = floor.max(config.above(expectation.as_ref().map_or(0, |e| e.expected)));
+        let threshold = floor.max(config.above(expectation.as_ref()));
         let is_many = count >= threshold;
 
         // A page of the console makes many calls, and people click on.
         let least_actions = u64::from(config.min_actions) * if by_people { 3 } else { 1 };
-        let is_broad = actions >= least_actions.max(config.above(background.expected_breadth(start)));
+        let is_broad = actions >= least_actions.max(config.above(background.breadth(start).as_ref()));
         let takes_stock = is_broad && services >= STOCKTAKING_SERVICES && summary.reads.0 * 10 >= actions * 8;
         let stands_out = is_many || (is_broad && services >= SEVERAL_ACTIONS);
         stands_out.then_some(Self {
@@ -125,12 +125,12 @@ impl<'a> Loud<'a> {
             (Some(expectation), None) => Reason::new("busiest", expectation.basis(*count)),
             (None, None) => Reason::new("no_history", "no history yet: a fixed threshold decided"),
         });
-        if let Some(text) = background.unusual_time(start) {
+        if let Some(text) = self.expectation.as_ref().and_then(|e| e.odd_time(*count)) {
             reasons.push(Reason::new("unusual_time", text));
         }
         if actions >= SEVERAL_ACTIONS {
             let services = Plural(summary.services.0.cast_signed(), "service");
-            let usual = background.expected_breadth(start);
+            let usual = background.breadth(start).map_or(0, |e| e.expected);
             let text = format!("{actions} different actions of {services}; usual: {usual}");
             reasons.push(Reason::new("distinct_actions", text));
         }

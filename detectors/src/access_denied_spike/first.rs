@@ -76,7 +76,7 @@ fn firsts(facts: &Remembered, forget_days: i64) -> impl Iterator<Item = First<'_
 /// The finding of an hour's first refusals, in order of time.
 fn tell(key: &Key, facts: &Remembered, background: &Background<'_>, firsts: &[First<'_>]) -> Option<Finding> {
     let (start, end) = (firsts.first()?.evidence.time, firsts.last()?.evidence.time);
-    if background.own_expected(start) >= FLOOR {
+    if background.own(start).is_some_and(|own| own.expected >= FLOOR) {
         return None;
     }
     let mut severity = if background.is_learning(start) { Severity::Low } else { Severity::Medium };

@@ -27,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
+use crate::baseline::Expectation;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
@@ -75,9 +76,9 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The least count that is large beside what was expected.
-    fn above(&self, expected: u64) -> u64 {
-        (expected as f64 * self.times_expected).ceil() as u64
+    /// The least count that is large beside what was expected, if anything was.
+    fn above(&self, expectation: Option<&Expectation<'_>>) -> u64 {
+        expectation.map_or(0, |expectation| expectation.times(self.times_expected).ceil() as u64)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -6,7 +6,7 @@ use super::facts::{Minute, Remembered};
 use super::grave::GraveCall;
 use super::message::Refusal;
 use crate::action::stable_hash;
-use crate::actor::ActorKind;
+use crate::actor::{ActorKind, role_family};
 use crate::event::Event;
 use crate::finding::Evidence;
 use crate::json::str_at;
@@ -218,24 +218,13 @@ impl Lesson<'_> {
 
     fn count_among_siblings(&self, ledger: &mut Ledger<Remembered>) {
         let Self { event, .. } = self;
-        let Some(family) = family(&event.actor.id) else { return };
+        let Some(family) = role_family(&event.actor.id) else { return };
         let (facts, strings) = ledger.grow(KeyRef { class: SIBLINGS, account: "", entity: family });
         if event.on_time()
             && let Some(calls) = facts.siblings.minute(event.time).0.grow(&event.actor.id, strings)
         {
             calls.insert(event.call);
         }
-    }
-}
-
-/// What roles like this one share: the name, or of Identity Center the permission set.
-pub(crate) fn family(actor: &str) -> Option<&str> {
-    let (_, role) = actor.split_once(":role/")?;
-    let role = role.split('#').next().unwrap_or(role);
-    let name = role.rsplit('/').next().unwrap_or(role);
-    match name.strip_prefix("AWSReservedSSO_") {
-        Some(set) => set.rsplit_once('_').map(|(set, _)| set),
-        None => Some(name),
     }
 }
 

@@ -8,7 +8,7 @@ use super::grave::Weight;
 use super::message::Cause;
 use super::observe::{ACCOUNT, CHANGES};
 use super::{AccessDeniedSpike, Config};
-use crate::baseline::{Candidate, Past};
+use crate::baseline::{Candidate, Past, Usual};
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::{Key, KeyRef};
@@ -34,10 +34,11 @@ impl Outage {
         let (peaks, days) = (facts.windows.hours(FLOOR), facts.windows.days());
         let bursts = bursts(&peaks, |peak| {
             let start = peak.range().start;
-            let own = Candidate { whose: "the account", peaks: &days, since: None };
-            let expectation = Past::before(start, &around.environment.learning).expect(&[own]);
+            let own = Candidate { whose: "the account", days: &days, since: None };
+            let past = Past::before(start, &around.environment.learning, Usual::OnTwoDays);
+            let expectation = past.expect(&[own]);
             let expected = expectation.as_ref().map(|e| e.expected);
-            let threshold = u64::from(config.min_calls).max(config.above(expected.unwrap_or(0)));
+            let threshold = u64::from(config.min_calls).max(config.above(expectation.as_ref()));
             let (cause, share) = peak.summary.main_cause();
             let changes = recent_changes(account, peak.range().end, around);
             // Where AWS gives no cause, a change and more actors must make up for it.

@@ -4,6 +4,7 @@ use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
 use super::draft::{Draft, short_name};
 use super::facts::{FLOOR, Remembered, Summary};
+use crate::baseline::Expectation;
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::Key;
@@ -27,7 +28,7 @@ impl Series {
         &self,
         (key, facts): (&Key, &Remembered),
         around: &Around<'_, Remembered>,
-        bar: impl Fn(&Peak<Summary>, u64) -> Option<Bar>,
+        bar: impl Fn(&Peak<Summary>, Option<&Expectation<'_>>) -> Option<Bar>,
     ) -> Vec<Finding> {
         let peaks = facts.windows.hours(FLOOR);
         if peaks.is_empty() {
@@ -35,12 +36,14 @@ impl Series {
         }
         let background = Background::of(key, facts, &peaks, around);
         let found = bursts(&peaks, |peak| {
-            let start = peak.range().start;
-            let mut bar = bar(peak, background.own_expected(start))?;
-            bar.expected = background.own_basis(start, peak.count).map(|(expected, basis)| {
-                bar.reasons.push(Reason::new("busiest", basis));
-                expected
-            });
+            let expectation = background.own(peak.range().start);
+            let mut bar = bar(peak, expectation.as_ref())?;
+            if let Some(expectation) = expectation {
+                bar.expected = Some(expectation.expected);
+                bar.reasons.push(Reason::new("busiest", expectation.basis(peak.count)));
+                let odd = expectation.odd_time(peak.count);
+                bar.reasons.extend(odd.map(|text| Reason::new("unusual_time", text)));
+            }
             Some(bar)
         });
         let tell = |burst: Burst| {

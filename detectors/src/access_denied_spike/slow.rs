@@ -4,7 +4,8 @@ use super::AccessDeniedSpike;
 use super::draft::{Draft, Plural, prose, short_name};
 use super::facts::{Remembered, Summary};
 use super::observe::SOURCE_SIGN_INS;
-use crate::baseline::{Candidate, DayPeaks, Expectation, Past};
+use crate::baseline::{Candidate, Expectation, Past, Usual};
+use crate::days::Days;
 use crate::detector::Around;
 use crate::finding::{Anchor, Evidence, Finding, Measure, Reason, Severity};
 use crate::ledger::Key;
@@ -23,7 +24,7 @@ impl AccessDeniedSpike {
         around: &Around<'_, Remembered>,
         told: &[Finding],
     ) -> Vec<Finding> {
-        let sizes: DayPeaks = facts.firsts.iter().map(|(day, things)| (*day, things.len() as u64)).collect();
+        let sizes: Days = facts.firsts.iter().map(|(day, things)| (*day, things.len() as u64)).collect();
         let was_told = |day: i64| told.iter().any(|finding| finding.window.start.day() == day);
         facts
             .firsts
@@ -32,12 +33,13 @@ impl AccessDeniedSpike {
             .filter_map(|(day, things)| {
                 let mut firsts: Vec<&Evidence> = things.iter().flat_map(|(_, first)| first.iter()).collect();
                 firsts.sort_unstable();
-                let own = Candidate { whose: "its own", peaks: &sizes, since: None };
+                let own = Candidate { whose: "its own", days: &sizes, since: None };
                 let learning = &around.environment.learning;
-                let expectation = Past::before(firsts.first()?.time, learning).expect(&[own]);
+                let past = Past::before(firsts.first()?.time, learning, Usual::OnTwoDays);
+                let expectation = past.expect(&[own]);
                 let watched = expectation.as_ref().map_or(0, |e| e.days);
                 let floor = self.least_of_a_day(key) * if watched < i64::from(learning.days) { 2 } else { 1 };
-                let threshold = floor.max(self.config.above(expectation.as_ref().map_or(0, |e| e.expected)));
+                let threshold = floor.max(self.config.above(expectation.as_ref()));
                 SlowDay { day: *day, firsts, expectation, threshold }.tell(key, facts)
             })
             .collect()

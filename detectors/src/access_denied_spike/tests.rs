@@ -412,17 +412,19 @@ fn users_tried_one_after_the_other_and_a_guess_that_was_right() {
 }
 
 #[test]
-fn an_hour_and_a_weekday_without_precedent_are_reasons() {
+fn less_is_enough_at_an_hour_or_on_a_weekday_when_refusals_are_usually_none() {
     let burst = |time: EventTime, count: i64| repeated(&denied("s3", "GetObject", time), count, 2);
     let mondays_to_fridays = (0..28).filter(|day| day % 7 < 5);
-    let usual: Vec<_> = mondays_to_fridays.flat_map(|day| burst(TEN.plus(day * DAY), 10)).collect();
-    for (time, text) in [
-        (TEN.plus(28 * DAY + 12 * HOUR), "never at this hour (22:00 UTC) in 28 days"),
-        (TEN.plus(33 * DAY), "never on a Saturday in 33 days"),
-    ] {
-        let finding = only(&[usual.clone(), burst(time, 60)].concat());
+    let usual: Vec<_> = mondays_to_fridays.flat_map(|day| burst(TEN.plus(day * DAY), 24)).collect();
+    let with = |time: EventTime, count: i64| [usual.clone(), burst(time, count)].concat();
+    let (night, saturday) = (TEN.plus(28 * DAY + 12 * HOUR), TEN.plus(33 * DAY));
+    for (time, text) in [(night, "usually none about 22:00 UTC"), (saturday, "usually none on a Saturday")] {
+        let finding = only(&with(time, 36));
         assert!(has_reason(&finding, "unusual_time", text), "{finding:#?}");
+        assert_eq!(find(&with(time, 35)), [], "half as much again as usual is the least");
     }
-    let finding = only(&[usual.clone(), burst(TEN.plus(28 * DAY + HOUR), 60)].concat());
+    let an_hour_late = TEN.plus(28 * DAY + HOUR);
+    assert_eq!(find(&with(an_hour_late, 71)), []);
+    let finding = only(&with(an_hour_late, 72));
     assert!(!has_reason(&finding, "unusual_time", ""), "{finding:#?}");
 }

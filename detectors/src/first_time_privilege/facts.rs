@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lately::Lately;
 use super::stretches::Stretches;
-use crate::actor::{Actor, ActorKind};
+use crate::actor::{Actor, ActorKind, role_family};
 use crate::chain::Link;
 use crate::event::Event;
 use crate::finding::Evidence;
@@ -339,15 +339,7 @@ impl Join for Pioneers {
 /// What roles and people of Identity Center have siblings by: the role's name, or the permission set's without the suffix
 /// each account gives it.
 pub(super) fn sibling_name(kind: ActorKind, actor_id: &str) -> Option<&str> {
-    let (_, path) = actor_id.split_once(":role/")?;
-    match kind {
-        ActorKind::Role => path.rsplit('/').next(),
-        ActorKind::IdentityCenterUser => {
-            let role = path.split('#').next()?.rsplit('/').next()?;
-            Some(role.rsplit_once('_').map_or(role, |(set, _)| set))
-        }
-        _ => None,
-    }
+    matches!(kind, ActorKind::Role | ActorKind::IdentityCenterUser).then(|| role_family(actor_id))?
 }
 
 /// The hash of an actor, from its key.

@@ -17,6 +17,9 @@ use crate::ledger::Key;
 use crate::policy_change::wildcard::{self, Case};
 use crate::time::{DAY, EventTime, TimeRange};
 
+/// A failed call teaches nothing, but is not told again before it was not tried for so long.
+const ATTEMPTS_SILENCE: i64 = 2 * SILENCE;
+
 /// What was new.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
@@ -51,6 +54,23 @@ pub(super) enum Newness {
     Siblings,
 }
 
+/// What is known of earlier use by the actor itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// None.
+    Never,
+    /// It was forgotten: the last was then.
+    Forgotten(EventTime),
+    /// On one day only, then: what was done once is not yet usual.
+    Once(EventTime),
+}
+
+impl Before {
+    fn last(last: Option<EventTime>) -> Self {
+        last.map_or(Self::Never, Self::Forgotten)
+    }
+}
+
 /// Something new.
 #[derive(Clone, Debug)]
 pub(super) struct Novelty<'f> {
@@ -58,8 +78,7 @@ pub(super) struct Novelty<'f> {
     /// `service:Name`, a role's ARN, a region, a network…
     pub(super) name: &'f str,
     pub(super) newness: Newness,
-    /// The last use before, when it was only forgotten.
-    pub(super) last: Option<EventTime>,
+    pub(super) before: Before,
     pub(super) evidence: &'f Evidence,
 }
 
@@ -78,6 +97,11 @@ impl Novelty<'_> {
 
     pub(super) fn is_attempt(&self) -> bool {
         matches!(self.what, What::Attempt(..))
+    }
+
+    /// Its place among others of the same weight: what went through before what was tried, then by time.
+    pub(super) fn place(&self) -> impl Ord + use<'_> {
+        (self.is_attempt(), self.evidence, self.name)
     }
 }
 
@@ -182,6 +206,7 @@ impl<'f> Setting<'f> {
         let habitual = |what| move |_: &Named, time| self.has_habits(time).then_some((what, Newness::Actor));
         self.named(&self.facts.roles, habitual(What::Role), &wanted, &mut found);
         self.named(&self.facts.regions, |named, time| self.region(named, time), &wanted, &mut found);
+        self.second_regions(&wanted, &mut found);
         self.named(&self.facts.means, |named, time| self.means(named, time), &wanted, &mut found);
         if config.source_networks && !self.facts.networks.is_full() {
             let network =
@@ -198,21 +223,28 @@ impl<'f> Setting<'f> {
                 continue;
             }
             let level = || label.split_once(':').map_or(AccessLevel::Write, |(s, n)| AccessLevel::of(s, n));
-            let novelty = |what, evidence: &'f Evidence, last| Novelty {
+            let novelty = |what, evidence: &'f Evidence, before| Novelty {
                 what,
                 name: label,
                 newness: self.newness(ActionId(id), evidence.time),
-                last,
+                before,
                 evidence,
             };
             for (evidence, last) in action.done.onsets(self.silence).filter(|(e, _)| wanted(e)) {
-                found.push(novelty(What::Action(level(), grave(label)), evidence, last));
+                found.push(novelty(What::Action(level(), grave(label)), evidence, Before::last(last)));
             }
-            for (evidence, _) in action.failed.onsets(self.silence).filter(|(e, _)| wanted(e)) {
+            if let Some(grave) = grave(label) {
+                for (evidence, once) in action.done.second_occasions(self.silence).filter(|(e, _)| wanted(e))
+                {
+                    found.push(novelty(What::Action(level(), Some(grave)), evidence, Before::Once(once)));
+                }
+            }
+            let silence = self.silence.min(ATTEMPTS_SILENCE);
+            for (evidence, _) in action.failed.onsets(silence).filter(|(e, _)| wanted(e)) {
                 // Known, or gone through within the same hour: then that is what is told.
                 let hour_end = EventTime::of_hour(evidence.time.hour() + 1);
                 if !action.done.used_between(evidence.time.plus(-self.silence), hour_end) {
-                    found.push(novelty(What::Attempt(level(), grave(label)), evidence, None));
+                    found.push(novelty(What::Attempt(level(), grave(label)), evidence, Before::Never));
                 }
             }
         }
@@ -235,7 +267,7 @@ impl<'f> Setting<'f> {
             what: What::FirstChange,
             name,
             newness: Newness::Actor,
-            last: None,
+            before: Before::Never,
             evidence,
         }));
     }
@@ -251,16 +283,30 @@ impl<'f> Setting<'f> {
         for named in all.values() {
             for (evidence, last) in named.used.onsets(self.silence).filter(|(e, _)| wanted(e)) {
                 if let Some((what, newness)) = what(named, evidence.time) {
-                    found.push(Novelty { what, name: &named.name, newness, last, evidence });
+                    let before = Before::last(last);
+                    found.push(Novelty { what, name: &named.name, newness, before, evidence });
                 }
             }
         }
     }
 
-    /// A region the account never changed anything in tells something even of a fresh actor.
+    /// A region the account hardly ever changed anything in tells something even of a fresh actor.
     fn region(&self, named: &Named, time: EventTime) -> Option<(What, Newness)> {
-        let newness = if self.region_is_known(&named.name, time) { Newness::Actor } else { Newness::Account };
-        (newness == Newness::Account || self.has_habits(time)).then_some((What::Region, newness))
+        let newness = self.newness_of_region(&named.name, time);
+        (newness != Newness::Actor || self.has_habits(time)).then_some((What::Region, newness))
+    }
+
+    /// Regions in which the actor, as the account, changed something on one day only.
+    fn second_regions(&self, wanted: &dyn Fn(&Evidence) -> bool, found: &mut Vec<Novelty<'f>>) {
+        for named in self.facts.regions.values() {
+            for (evidence, once) in named.used.second_occasions(self.silence).filter(|(e, _)| wanted(e)) {
+                let newness = self.newness_of_region(&named.name, evidence.time);
+                if newness != Newness::Actor {
+                    let (what, before) = (What::Region, Before::Once(once));
+                    found.push(Novelty { what, name: &named.name, newness, before, evidence });
+                }
+            }
+        }
     }
 
     /// A client, or a way of signing in: of interest when the user had another. Root should do neither.
@@ -292,13 +338,20 @@ impl<'f> Setting<'f> {
         }
     }
 
-    fn region_is_known(&self, region: &str, time: EventTime) -> bool {
-        let Some(account) = self.account else { return true };
+    /// New where nobody in the account changed anything, rare where somebody did on one day only.
+    fn newness_of_region(&self, region: &str, time: EventTime) -> Newness {
+        let Some(account) = self.account else { return Newness::Actor };
         let is_young = account.since.0.is_none_or(|since| time.0 - since.0 < DAY);
+        if is_young || !self.knows_account(time) {
+            return Newness::Actor;
+        }
+        let from = time.plus(-self.silence);
         let used = account.regions.get(stable_hash(region.as_bytes()));
-        is_young
-            || !self.knows_account(time)
-            || used.is_some_and(|used| used.used_between(time.plus(-self.silence), time))
+        let Some(used) = used.filter(|used| used.used_between(from, time)) else { return Newness::Account };
+        // Where everything is rare, nothing is.
+        let is_rare = !used.is_usual_between(from, time)
+            && account.regions.values().any(|other| other.is_usual_between(from, time));
+        if is_rare { Newness::Rare(1) } else { Newness::Actor }
     }
 
     fn networks_before(&self, time: EventTime) -> usize {

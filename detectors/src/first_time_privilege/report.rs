@@ -1,7 +1,7 @@
 //! An hour of novelties as a finding.
 
 use super::facts::{Remembered, chain_key};
-use super::novelty::{Newness, Novelty, Setting, What};
+use super::novelty::{Before, Newness, Novelty, Setting, What};
 use super::score::Hour;
 use crate::actor::ActorKind;
 use crate::chain;
@@ -97,7 +97,12 @@ fn title(hour: &Hour<'_>, setting: &Setting<'_>, heaviest: &Novelty<'_>) -> Stri
         1 => " and one more thing".to_owned(),
         n => format!(" and {n} more things"),
     };
-    format!("{}: {}{others} for the first time", setting.display_name, phrase(heaviest))
+    let how_new = match heaviest.before {
+        Before::Once(_) if others.is_empty() => "for the second time ever",
+        Before::Once(_) => "for the first or second time",
+        Before::Never | Before::Forgotten(_) => "for the first time",
+    };
+    format!("{}: {}{others} {how_new}", setting.display_name, phrase(heaviest))
 }
 
 fn phrase(novelty: &Novelty<'_>) -> String {
@@ -158,6 +163,10 @@ fn reason(novelty: &Novelty<'_>) -> Reason {
         (What::Action(..) | What::Attempt(..) | What::Region, Newness::Account) => {
             ", which nobody in the account did before"
         }
+        (What::Region, Newness::Rare(_)) => ", where the account changed something on one day only before",
+        (What::Action(..) | What::Attempt(..), Newness::Rare(0)) => {
+            ", which nobody else in the account did before"
+        }
         (What::Action(..) | What::Attempt(..), Newness::Rare(1)) => {
             ", which one other in the account did before"
         }
@@ -167,24 +176,31 @@ fn reason(novelty: &Novelty<'_>) -> Reason {
         (What::Action(..) | What::Attempt(..), Newness::Siblings) => ", which its siblings do",
         _ => "",
     };
+    let (use_of, change) = match novelty.before {
+        Before::Once(_) => ("use of", "change"),
+        Before::Never | Before::Forgotten(_) => ("first use of", "first change"),
+    };
     let what = match novelty.what {
-        What::Action(level, None) => format!("first use of {name} ({})", level.title()),
-        What::Action(_, Some(grave)) => format!("first use of {name}, which {}", grave.effect),
+        What::Action(level, None) => format!("{use_of} {name} ({})", level.title()),
+        What::Action(_, Some(grave)) => format!("{use_of} {name}, which {}", grave.effect),
         What::Attempt(_, None) => format!("first attempt at {name}{}", failure(novelty)),
         What::Attempt(_, Some(grave)) => {
             format!("first attempt at {name}, which {}{}", grave.effect, failure(novelty))
         }
         What::FirstChange => format!("first change ever ({name}): it had only read before"),
         What::Role => format!("first session in {name}"),
-        What::Region => format!("first change in {name}"),
+        What::Region => format!("{change} in {name}"),
         What::Network(_) => format!("first call from {name}"),
         What::SignIn => format!("first access by {name}"),
         What::Client => format!("first call with {name}"),
     };
-    let last = novelty.last.map_or(String::new(), |last| {
-        format!("; last before on {}", last.to_string().get(..10).unwrap_or_default())
-    });
-    Reason::new(code, format!("{what}{newness}{last}"))
+    let date = |time: crate::time::EventTime| time.to_string().get(..10).unwrap_or_default().to_owned();
+    let before = match novelty.before {
+        Before::Never => String::new(),
+        Before::Forgotten(last) => format!("; last before on {}", date(last)),
+        Before::Once(once) => format!("; only on {} before", date(once)),
+    };
+    Reason::new(code, format!("{what}{newness}{before}"))
 }
 
 fn failure(novelty: &Novelty<'_>) -> String {

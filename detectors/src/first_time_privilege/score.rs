@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::grave::Gravity;
-use super::novelty::{Newness, Novelty, Setting, What};
+use super::novelty::{Before, Newness, Novelty, Setting, What};
 use crate::access_level::AccessLevel;
 use crate::actor::ActorKind;
 use crate::finding::Severity;
@@ -31,8 +31,7 @@ impl<'f> Hour<'f> {
             .map(|novelty| (points(&novelty, setting), novelty))
             .filter(|(points, _)| *points > 0)
             .collect();
-        weighed
-            .sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| (x.evidence, x.name).cmp(&(y.evidence, y.name))));
+        weighed.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.place().cmp(&y.place())));
         Self {
             hour,
             score: total(&weighed),
@@ -123,7 +122,7 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
             Gravity::High => 25,
             Gravity::Critical => 40,
         },
-        What::Region if novelty.newness == Newness::Account => 15,
+        What::Region if novelty.newness != Newness::Actor => 15,
         // Of an actor that is still being learnt everything is new: only what is grave counts.
         _ if !learnt => 0,
         What::Action(level, None) => match level {
@@ -151,13 +150,13 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
     // The longer the account is known, the more it says that something is new there.
     let maturity = setting.account_maturity(novelty.time());
     let percent = match novelty.newness {
-        Newness::Account => 100 + maturity,
+        Newness::Account | Newness::Rare(0) => 100 + maturity,
         Newness::Rare(_) => 100 + maturity / 2,
         Newness::Actor => 100,
         Newness::Siblings => 50,
     };
     let percent = if is_root { percent * 2 } else { percent };
-    let percent = if novelty.last.is_some() { percent * 3 / 4 } else { percent };
+    let percent = if novelty.before != Before::Never { percent * 3 / 4 } else { percent };
     // A service did it in the actor's name: CloudFormation, a console's backend.
     let through_service = novelty.evidence.source_ip.ends_with(".amazonaws.com");
     let percent = if through_service { percent / 2 } else { percent };

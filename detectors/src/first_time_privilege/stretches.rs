@@ -37,6 +37,12 @@ pub(super) struct Stretch<S> {
     pub(super) until: EventTime,
 }
 
+impl<S: Start> Stretch<S> {
+    fn is_one_day(&self) -> bool {
+        self.first.time().day() == self.until.day()
+    }
+}
+
 /// Disjoint stretches in order, further apart than [`SILENCE`]: the closure of a set of uses, so it does not depend on
 /// their order; nor is it changed by leaving out a use that lies inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +100,25 @@ impl<S: Start> Stretches<S> {
             .zip(before)
             .filter(move |(s, before)| before.is_none_or(|b| s.first.time().0 - b.0 >= silence))
             .map(|(s, before)| (&s.first, before))
+    }
+
+    /// Starts of a second occasion: of stretches that follow on a single day of use within `silence` seconds, before which
+    /// there was none for as long; each with the last second of that day.
+    pub(super) fn second_occasions(&self, silence: i64) -> impl Iterator<Item = (&S, EventTime)> {
+        let before = [None].into_iter().chain(self.0.iter().map(Some));
+        before.zip(self.0.windows(2)).filter_map(move |(before, pair)| {
+            let [once, again] = pair else { return None };
+            let gap = |stretch: &Stretch<S>| again.first.time().0 - stretch.until.0;
+            let is_second =
+                once.is_one_day() && gap(once) < silence && before.is_none_or(|b| gap(b) >= silence);
+            is_second.then_some((&again.first, once.until))
+        })
+    }
+
+    /// Whether it was used from `from` on and before `time` on more than one day.
+    pub(super) fn is_usual_between(&self, from: EventTime, time: EventTime) -> bool {
+        let mut used = self.0.iter().filter(|s| s.first.time() < time && s.until >= from);
+        used.next().is_some_and(|first| !first.is_one_day() || used.next().is_some())
     }
 
     /// Whether it was used from `from` on and before `time`.

@@ -74,9 +74,25 @@ proptest! {
         let found: Vec<_> = stretches.onsets(silence).map(|(f, b)| (f.0, b.map(|b| b.0))).collect();
         prop_assert_eq!(found, onsets);
 
+        // By counting, for each beginning, what came within the silence before it.
+        let since = |first: i64| move |(_, last): &&(i64, i64)| *last < first && first - end_of_day(*last) < silence;
+        let seconds: Vec<_> = expected
+            .iter()
+            .filter_map(|(first, _)| {
+                let known: Vec<_> = expected.iter().filter(since(*first)).collect();
+                let [(one, same)] = known[..] else { return None };
+                (one.div_euclid(DAY) == same.div_euclid(DAY)).then_some((*first, end_of_day(*same)))
+            })
+            .collect();
+        let found: Vec<_> = stretches.second_occasions(silence).map(|(f, b)| (f.0, b.0)).collect();
+        prop_assert_eq!(found, seconds);
+
         let (from, time) = (span.0, span.0 + span.1);
-        let any_before = expected.iter().any(|(first, last)| *first < time && end_of_day(*last) >= from);
-        prop_assert_eq!(stretches.used_between(EventTime(from), EventTime(time)), any_before);
+        let before = || expected.iter().filter(|(first, last)| *first < time && end_of_day(*last) >= from);
+        let lasted = |(first, last): &(i64, i64)| first.div_euclid(DAY) != last.div_euclid(DAY);
+        prop_assert_eq!(stretches.used_between(EventTime(from), EventTime(time)), before().count() > 0);
+        let is_usual = before().count() > 1 || before().any(lasted);
+        prop_assert_eq!(stretches.is_usual_between(EventTime(from), EventTime(time)), is_usual);
     }
 
     /// A use inside a stretch teaches nothing: it may be left out, which is what spares the shared facts most events.
@@ -103,7 +119,12 @@ proptest! {
         let mut forgot = all.clone();
         forgot.forget(EventTime(horizon));
         let later = |s: &Stretches<EventTime>| -> Vec<EventTime> {
-            s.onsets(silence).map(|(first, _)| *first).filter(|t| t.0 >= horizon + silence).collect()
+            let seconds = s.second_occasions(silence).map(|(first, _)| *first);
+            s.onsets(silence)
+                .map(|(first, _)| *first)
+                .chain(seconds)
+                .filter(|t| t.0 >= horizon + silence)
+                .collect()
         };
         prop_assert_eq!(later(&forgot), later(&all));
     }

@@ -147,8 +147,8 @@ fn what_was_not_used_for_the_forgetting_period_is_new_again() {
     let starts =
         |calls: &[Call<'_>]| -> Vec<EventTime> { judge(calls).iter().map(|f| f.window.start).collect() };
     // Day 89 lies before the month that is known: alice was being learnt, but two times 40 points are enough.
-    assert_eq!(starts(&[old(80), today.clone()]).len(), 0);
-    assert_eq!(starts(&[old(100), today]), [at("10:00:00")]);
+    assert_eq!(starts(&[old(80), old(79), today.clone()]).len(), 0);
+    assert_eq!(starts(&[old(100), old(99), today]), [at("10:00:00")]);
 }
 
 #[test]
@@ -316,4 +316,43 @@ fn a_deploy_role_is_one_level_milder_unless_a_call_is_grave_by_itself() {
     assert_eq!(severity_of(&deploy, "iam:PutRolePolicy"), Severity::Informational);
     assert_eq!(severity_of(&["arn:aws:iam::*:role/other"], "iam:PutRolePolicy"), Severity::Low);
     assert_eq!(severity_of(&deploy, "cloudtrail:StopLogging"), Severity::High);
+}
+
+#[test]
+fn what_was_done_on_one_day_only_is_not_yet_usual() {
+    let with = |days: &[i64]| {
+        let mut calls = usual_month();
+        calls.extend(days.iter().map(|day| call(days_ago(*day), "alice", "iam:CreateAccessKey")));
+        calls.push(call(at("10:00:00"), "alice", "iam:CreateAccessKey"));
+        judge_with(Config::default(), Learning::default(), &calls)
+            .pop()
+            .filter(|f| f.window.start >= at("00:00:00"))
+    };
+    let again = with(&[12]).unwrap();
+    assert_eq!(again.title, "alice: iam:CreateAccessKey for the second time ever");
+    let text = &again.reasons[0].text;
+    assert!(
+        text.contains("use of iam:CreateAccessKey") && text.contains("only on 2026-03-19 before"),
+        "{text}"
+    );
+    assert!(text.contains("nobody else in the account"), "{text}");
+    assert_eq!(with(&[12, 11]), None, "two days running");
+    assert_eq!(with(&[24, 12]), None, "two occasions");
+    assert_eq!(with(&[3]), None, "the same week");
+}
+
+#[test]
+fn a_failed_call_teaches_nothing_and_is_told_again_after_a_while() {
+    let failed = |time, id: &str| Call {
+        error_code: "AccessDenied",
+        id: id.to_owned(),
+        ..call(time, "alice", "organizations:LeaveOrganization")
+    };
+    let mut calls = usual_month();
+    calls.extend([failed(days_ago(10), "known"), failed(at("10:00:00"), "again")]);
+    let found = judge_with(Config::default(), Learning::default(), &calls);
+    assert_eq!(found.len(), 1, "ten days later it is the same story");
+    calls.retain(|call| call.id != "known");
+    calls.push(failed(days_ago(15), "long ago"));
+    assert_eq!(judge_with(Config::default(), Learning::default(), &calls).len(), 2);
 }

@@ -20,8 +20,11 @@ pub(super) const EVIDENCE: usize = 5;
 /// How many accounts are remembered to look for siblings in.
 pub(super) const ACCOUNTS: usize = 256;
 
-/// What happened on this many days is usual, however long the key is known.
-pub(super) const USUAL_DAYS: usize = 3;
+/// How many keys are remembered of those that have something in common.
+const KIN: usize = 32;
+
+/// A window as large as on this many days is ordinary: never above what [`Usual`](crate::baseline::Usual) calls usual.
+const ORDINARY_DAYS: usize = 3;
 
 /// A key's facts. Bounded by its minutes within the lateness horizon, its unusual hours, and its days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,8 @@ pub struct Remembered {
     pub(super) days: BTreeMap<i64, Day>,
     /// The accounts that were seen; of the one key that stands for them all.
     pub(super) accounts: Bottom<ACCOUNTS, Arc<str>>,
+    /// The account and entity of keys that have something in common; of a key that stands for them.
+    pub(super) kin: Bottom<KIN, Arc<str>>,
 }
 
 impl Join for Remembered {
@@ -45,13 +50,14 @@ impl Join for Remembered {
         self.calls.join(&other.calls);
         self.days.join(&other.days);
         self.accounts.join(&other.accounts);
+        self.kin.join(&other.kin);
     }
 }
 
 impl Facts for Remembered {
     fn close(&mut self, closed: i64) -> bool {
         let is_open = self.calls.close(closed, self.least);
-        self.calls.drop_ordinary(USUAL_DAYS);
+        self.calls.drop_ordinary(ORDINARY_DAYS);
         is_open
     }
 

@@ -86,9 +86,9 @@ fn growth<'a>(judge: &Judge<'a>, totals: &[(i64, u64)], last: i64, remembered: i
     // Windows that surged on these days have told already.
     let surged = || {
         let hours = judge.facts.calls.hours(judge.config.floor(judge.family, judge.subject));
-        let (days, siblings) = (judge.facts.calls.days(), OnceCell::new());
+        let (days, kin) = (judge.facts.calls.days(), OnceCell::new());
         let span = EventTime::of_day(first).hour()..EventTime::of_day(last + 1).hour();
-        hours.range(span).any(|(hour, peak)| judge.surge((*hour, peak), &days, &siblings).is_some())
+        hours.range(span).any(|(hour, peak)| judge.surge((*hour, peak), &days, &kin).is_some())
     };
     if (observed as f64) < threshold || surged() {
         return None;

@@ -4,11 +4,13 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::facts::{Remembered, Shape, USUAL_DAYS};
+use super::facts::{Remembered, Shape};
 use super::families::{Family, Subject};
+use super::kin::Kin;
 use super::observe::ACCOUNT;
 use super::{growth, tell};
-use crate::baseline::{Candidate, DayPeaks, Expectation, Past};
+use crate::baseline::{Candidate, Expectation, Past, Usual};
+use crate::days::Days;
 use crate::detector::Around;
 use crate::environment::Learning;
 use crate::finding::Finding;
@@ -26,9 +28,6 @@ const STORM: f64 = 2.0;
 /// Whether a surge is told depends on surges up to this much earlier, and each of those on the days before it. So all look
 /// back this much less than facts are kept, and what was forgotten changes nothing.
 const MARGIN_DAYS: u32 = 5;
-
-/// Days after which what was usual is told from what happened twice.
-const MONTH: i64 = 30;
 
 /// One key being judged.
 pub(super) struct Judge<'a> {
@@ -80,13 +79,13 @@ impl<'a> Judge<'a> {
         if hours.is_empty() {
             return;
         }
-        let (days, siblings) = (self.facts.calls.days(), OnceCell::new());
+        let (days, kin) = (self.facts.calls.days(), OnceCell::new());
         let gap = i64::from(self.config.episode_gap_hours);
         // Whether a surge is told depends on those within the gap before it, and what it continues on one gap more.
         let first = self.around.span.start.hour().saturating_sub(2 * gap);
         let mut recent: Vec<(i64, u64, Option<String>)> = Vec::new();
         for (hour, peak) in hours.range(first..) {
-            let Some(surge) = self.surge((*hour, peak), &days, &siblings) else { continue };
+            let Some(surge) = self.surge((*hour, peak), &days, &kin) else { continue };
             recent.retain(|(before, ..)| hour - before <= gap);
             let largest = recent.iter().map(|(_, observed, _)| *observed).max();
             let is_told = largest.is_none_or(|largest| surge.observed as f64 >= ESCALATION * largest as f64)
@@ -106,8 +105,8 @@ impl<'a> Judge<'a> {
     pub(super) fn surge<'s>(
         &self,
         (hour, peak): (i64, &'s Peak<Shape>),
-        days: &'s DayPeaks,
-        siblings: &'s OnceCell<DayPeaks>,
+        days: &'s Days,
+        kin: &'s OnceCell<Kin>,
     ) -> Option<Surge<'s>> {
         let observed = if self.family.counts_names() && self.subject != Subject::Throttled {
             peak.summary.names.count().min(peak.count)
@@ -123,29 +122,33 @@ impl<'a> Judge<'a> {
             return None;
         }
         let start = EventTime::of_minute(peak.start);
-        let past = Past::before(start, &self.learning);
+        let past = Past::before(start, &self.learning, Usual::OnThreeDays);
         let account = self.account_since();
-        let own =
-            Candidate { whose: self.whose(), peaks: days, since: account.filter(|_| self.is_of_account()) };
+        let own = Candidate { whose: self.whose(), days, since: account.filter(|_| self.is_of_account()) };
         let mut expectation = past.expect(&[own]);
         let young =
             |e: &Option<Expectation<'_>>| e.as_ref().is_none_or(|e| e.days < i64::from(self.learning.days));
         let mut is_learning = self.learning.days > 0 && young(&expectation);
         if is_learning {
-            let peaks = siblings.get_or_init(|| self.sibling_peaks());
-            let like = past.expect(&[Candidate { whose: "the same in other accounts", peaks, since: None }]);
-            is_learning = young(&like);
-            if like.as_ref().map(usual) > expectation.as_ref().map(usual) {
-                expectation = like;
+            let kin = kin.get_or_init(|| Kin::of(self));
+            let expected = |e: &Option<Expectation<'_>>| e.as_ref().map(|e| e.expected);
+            let alike = kin.alike().and_then(|alike| past.expect(&[alike]));
+            is_learning = young(&alike);
+            // Those of its name know what is usual for it; others of the account only what numbers are common there.
+            let common = kin.account().filter(|_| is_learning).and_then(|account| past.expect(&[account]));
+            for other in [alike, common] {
+                if expected(&other) > expected(&expectation) {
+                    expectation = other;
+                }
             }
         }
         if expectation.is_none() && !self.speaks_for_itself(start, account) {
             return None;
         }
-        let expected = expectation.as_ref().map(usual);
+        let expected = expectation.as_ref().map(|e| e.expected);
         let factor = if self.family == Family::Attempts { STORM } else { self.config.factor };
         let multiple = if is_learning { self.config.learning_multiple } else { 1.0 };
-        let threshold = (factor * expected.unwrap_or(0) as f64).max(floor as f64) * multiple;
+        let threshold = expectation.as_ref().map_or(0.0, |e| e.times(factor)).max(floor as f64) * multiple;
         (observed as f64 >= threshold).then_some(Surge {
             hour,
             peak,
@@ -171,9 +174,9 @@ impl<'a> Judge<'a> {
         let learning = self.learning.clone();
         let actor = Judge { key: &key, facts, subject: Subject::Actor, learning, ..*self };
         let hours = facts.calls.hours(self.config.floor(self.family, Subject::Actor));
-        let (days, siblings) = (facts.calls.days(), OnceCell::new());
+        let (days, kin) = (facts.calls.days(), OnceCell::new());
         let mut near = hours.range(surge.hour - 1..=surge.hour + 1);
-        near.any(|(hour, peak)| actor.surge((*hour, peak), &days, &siblings).is_some())
+        near.any(|(hour, peak)| actor.surge((*hour, peak), &days, &kin).is_some())
     }
 
     /// Whether a number says something before anything is known to compare it with: not where every application's
@@ -209,33 +212,6 @@ impl<'a> Judge<'a> {
             _ => "this target",
         }
     }
-
-    /// The busiest days of the same role, user or function in the other accounts that were seen.
-    fn sibling_peaks(&self) -> DayPeaks {
-        let mut peaks = DayPeaks::new();
-        let own = &*self.key.account;
-        let everywhere = KeyRef { class: ACCOUNT, account: "", entity: "" };
-        let Some(everywhere) = self.around.others.facts(everywhere) else { return peaks };
-        if own.is_empty() || !self.key.entity.contains(own) {
-            return peaks;
-        }
-        for account in everywhere.accounts.iter().filter(|account| &***account != own) {
-            let entity = self.key.entity.replace(own, account);
-            let key = KeyRef { class: self.key.class, account, entity: &entity };
-            let Some(sibling) = self.around.others.facts(key) else { continue };
-            for (day, peak) in sibling.calls.days() {
-                let known = peaks.entry(day).or_default();
-                *known = (*known).max(peak);
-            }
-        }
-        peaks
-    }
-}
-
-/// What is usual: the busiest window of the second busiest day; once a month is known, of the third, so that what was done
-/// to a key twice in all that time does not hide the next.
-fn usual(expectation: &Expectation<'_>) -> u64 {
-    if expectation.days < MONTH { expectation.expected } else { expectation.reached_on(USUAL_DAYS) }
 }
 
 /// Whether an actor's id is that of AWS itself.

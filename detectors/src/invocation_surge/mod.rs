@@ -7,6 +7,7 @@ mod facts;
 mod families;
 mod growth;
 mod judge;
+mod kin;
 mod observe;
 mod tell;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::LEAST_THROTTLED;
 use super::facts::{Call, Remembered};
 use super::families::{self, Family, Row, Subject};
+use super::kin::introduce;
 use crate::action::{Action, stable_hash};
 use crate::actor::account_of_arn;
 use crate::event::{Category, Event};
@@ -15,6 +16,8 @@ use crate::ledger::{Class, KeyRef, Ledger};
 
 /// The key of an account, and of all accounts: since when it is watched, and which there are.
 pub(super) const ACCOUNT: Class = Class(255);
+/// Keys that list others: those of a name in all accounts, or of one account.
+pub(super) const KIN: Class = Class(254);
 /// Parameters AWS publishes for everybody: reading them tells nothing.
 const PUBLIC_PARAMETERS: &str = "/aws/service/";
 /// One request counts for no more processors than this: it is far above every threshold.
@@ -193,6 +196,7 @@ impl Counted<'_> {
         }
         if facts.since.touch(event.time) {
             know_account(account, event, ledger);
+            introduce(key, (self.family, self.subject), ledger);
         }
     }
 }

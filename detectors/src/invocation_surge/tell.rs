@@ -37,6 +37,8 @@ pub(super) fn surge(judge: &Judge<'_>, surge: &Surge<'_>) -> Finding {
         _ => format!("{who}: {count} {unit}, {compared}"),
     };
     let mut reasons = vec![basis(surge, &count)];
+    let odd = surge.expectation.as_ref().and_then(|expectation| expectation.odd_time(surge.observed));
+    reasons.extend(odd.map(|text| Reason::new("unusual_time", text)));
     reasons.extend(drivers(judge, shape));
     reasons.extend(names(judge, shape));
     let recursion = recursion(judge, surge);
@@ -52,8 +54,8 @@ pub(super) fn surge(judge: &Judge<'_>, surge: &Surge<'_>) -> Finding {
     let is_dear = dollars.is_some_and(|dollars| dollars >= judge.config.dear_usd_per_hour);
     let severity = severity(judge, surge, usize::from(is_dear) + usize::from(is_recursive));
     let first = shape.evidence.iter().next();
-    let since = first.map_or(String::new(), |first| format!(" since {}", first.time));
-    let summary = format!("{title}{since}. {}", sentences(&reasons));
+    let since = first.map_or(String::new(), |first| format!(" Since {} at the latest.", first.time));
+    let summary = format!("{title}.{since} {}", sentences(&reasons));
     let total = calls(judge, surge).max(shape.evidence.iter().len() as u64);
     Finding {
         severity,

@@ -82,12 +82,12 @@ fn invoke() -> Call<'static> {
 #[test]
 fn a_function_called_far_more_than_on_its_busiest_days() {
     let mut calls = daily(&invoke(), 30, 200);
-    let noon = MONDAY.plus(30 * DAY + 12 * HOUR);
-    calls.extend(burst(&invoke(), noon, 799, 200));
+    let ten = MONDAY.plus(30 * DAY + 10 * HOUR);
+    calls.extend(burst(&invoke(), ten, 799, 200));
     assert_eq!(find(calls.clone(), 14), [], "just below four times the second busiest day");
-    calls.push(Call { time: noon.plus(299), id: "one more".to_owned(), ..invoke() });
+    calls.push(Call { time: ten.plus(299), id: "one more".to_owned(), ..invoke() });
     let found = find(calls, 14);
-    assert_eq!(kinds(&found), [("function_surge", "2026-04-01T12:00:00Z".to_owned())]);
+    assert_eq!(kinds(&found), [("function_surge", "2026-04-01T10:00:00Z".to_owned())]);
     let finding = &found[0];
     assert_eq!(finding.title, "orders: 800 invocations in 5 minutes, 4 times the usual");
     assert_eq!((&*finding.entity.id, finding.entity.kind), (ORDERS, "function"));
@@ -104,10 +104,58 @@ fn a_function_called_far_more_than_on_its_busiest_days() {
 }
 
 #[test]
+fn at_an_hour_when_it_is_usually_idle_a_record_is_enough() {
+    let at = |hour: i64, count: u64| {
+        let mut calls = daily(&invoke(), 30, 400);
+        calls.extend(burst(&invoke(), MONDAY.plus(30 * DAY + hour * HOUR), count, 200));
+        find(calls, 14)
+    };
+    assert_eq!(at(10, 700), []);
+    assert_eq!(at(3, 599), [], "less than half as much again as on usual days");
+    let found = at(3, 600);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].reasons.iter().any(|r| r.text == "usually none about 03:00 UTC"), "{:?}", found[0].reasons);
+}
+
+#[test]
+fn a_young_function_is_compared_with_those_whose_names_begin_alike() {
+    let worker = |name: &str| format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}");
+    let [old, new, other] = ["shop-cart", "shop-till", "till"].map(|name| {
+        let arn = worker(name);
+        let resources = format!(r#"[{{"ARN":"{arn}","type":"AWS::Lambda::Function"}}]"#);
+        Call { resources: resources.leak(), ..call("lambda", "Invoke") }
+    });
+    let birth = MONDAY.plus(30 * DAY + 10 * HOUR);
+    let with = |young: &Call<'static>| {
+        let mut calls = daily(&old, 30, 1_000);
+        calls.extend(burst(young, birth, 3_000, 200));
+        find(calls, 14).len()
+    };
+    assert_eq!((with(&new), with(&other)), (0, 1), "four times what its kin is used to would be a surge");
+}
+
+#[test]
+fn a_young_key_without_kin_is_measured_by_the_middle_of_its_account() {
+    let bucket = |name: &'static str| Call {
+        identity: service("apigateway.amazonaws.com"),
+        request: name,
+        ..call("s3", "PutObject")
+    };
+    let birth = MONDAY.plus(30 * DAY + 10 * HOUR);
+    let with = |others: &[&'static str]| {
+        let mut calls: Vec<_> = others.iter().flat_map(|name| daily(&bucket(name), 30, 1_000)).collect();
+        calls.extend(burst(&bucket(r#"{"bucketName":"new"}"#), birth, 6_000, 250));
+        find(calls, 14).len()
+    };
+    let buckets = [r#"{"bucketName":"a"}"#, r#"{"bucketName":"b"}"#, r#"{"bucketName":"c"}"#];
+    assert_eq!((with(&buckets[..1]), with(&buckets)), (1, 0), "one other says nothing, three do");
+}
+
+#[test]
 fn what_is_counted_and_what_is_not() {
     let counted = |call: Call<'static>, key: KeyRef<'_>| {
         let ledger = facts(burst(&call, MONDAY, 7, 60));
-        ledger.get(key).map_or(0, |facts| facts.calls.days().into_values().max().unwrap_or(0))
+        ledger.get(key).map_or(0, |facts| facts.calls.days().busiest.into_values().max().unwrap_or(0))
     };
     let target =
         |family: Family, entity| KeyRef { class: family.class(Subject::Target), account: ACCOUNT, entity };
@@ -426,7 +474,7 @@ proptest! {
             *busiest = (*busiest).max(in_window(*start));
             *totals.entry(day).or_default() += 1;
         }
-        prop_assert_eq!(remembered.calls.days(), days);
+        prop_assert_eq!(remembered.calls.days().busiest, days);
         for (day, total) in totals {
             let counted = remembered.days[&day].counted.count();
             let is_right = if total < 32 { counted == total } else { counted >= 32 };

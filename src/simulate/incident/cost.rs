@@ -10,8 +10,7 @@ pub(super) fn api(scene: &mut Scene<'_>) -> (Role, RecordId) {
     let id = scene.id();
     let principal = "apigateway.amazonaws.com";
     let gateway = scene.role(Caller::service(&id, principal), Session::service(principal));
-    // The first function is the one with a public API.
-    let function = scene.account().functions[0].name.clone();
+    let function = scene.public_function().name;
     scene.involve(&format!("arn:aws:lambda:{}:{id}:function:{function}", gateway.region));
     let names = [("function", &*function), ("invocation", "RequestResponse")];
     let invoke = scene.record(&gateway, "lambda:Invoke", Outcome::Done, &names);

@@ -3,9 +3,10 @@
 
 use super::scene::Scene;
 use crate::simulate::agents::OLD_PYTHON;
-use crate::simulate::caller::Caller;
+use crate::simulate::caller::{Caller, Session};
 use crate::simulate::dice::{access_key, unique_id};
 use crate::simulate::document;
+use crate::simulate::record::Outcome;
 
 /// A name, and how it goes.
 type Happening = (&'static str, fn(&mut Scene<'_>));
@@ -18,6 +19,8 @@ pub(super) const EVERYDAY: &[Happening] = &[
     ("rotated key", rotated_key),
     ("new function again", new_function),
     ("second region", second_region),
+    ("backfill", backfill),
+    ("load test", load_test),
 ];
 
 /// Terraform makes a function, its role, and lets an API call it.
@@ -92,4 +95,22 @@ fn second_region(scene: &mut Scene<'_>) {
     ] {
         scene.done(&run, action, &[]);
     }
+}
+
+/// A day of messages is worked through once more: a function is called ten times as often as usual, for an hour.
+fn backfill(scene: &mut Scene<'_>) {
+    let function = scene.function();
+    let caller = Caller::service(&scene.id(), "lambda.amazonaws.com");
+    let queue = scene.role(caller, Session::service("lambda.amazonaws.com"));
+    let names = [("function", &*function.name), ("invocation", "RequestResponse")];
+    let invoke = [scene.record(&queue, "lambda:Invoke", Outcome::Done, &names)];
+    let count = 1_200 + scene.scale * 3;
+    scene.flood(&queue, &invoke, count, 3_600);
+}
+
+/// Somebody tries how much the API bears before a launch.
+fn load_test(scene: &mut Scene<'_>) {
+    let (gateway, invoke) = super::cost::api(scene);
+    let count = 600 + scene.scale;
+    scene.flood(&gateway, &[invoke], count, 900);
 }

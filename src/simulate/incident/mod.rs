@@ -212,7 +212,8 @@ pub(super) fn plant(world: &mut World, options: &Options) {
             let label = world.plots.len() as u32;
             world.plots.push(incident.plot(options, expectation));
             let stream = format!("{} {number}", incident.description);
-            (incident.act)(&mut Scene::new(world, options, (start, &stream), Some(label)));
+            let turn = number / incidents.len();
+            (incident.act)(&mut Scene::new(world, options, (start, &stream, turn), Some(label)));
         }
     }
     everyday_life(world, options, &mut dice);
@@ -227,7 +228,7 @@ fn everyday_life(world: &mut World, options: &Options, dice: &mut Dice) {
     for account in 0..world.accounts.len() {
         if world.accounts[account].purpose != Purpose::Management {
             let start = options.start.0 + dice.within((60, 1_800));
-            let mut scene = Scene::new(world, options, (start, &format!("first run {account}")), None);
+            let mut scene = Scene::new(world, options, (start, &format!("first run {account}"), 0), None);
             scene.move_to(account);
             look_alikes::policies_again(&mut scene);
         }
@@ -237,7 +238,8 @@ fn everyday_life(world: &mut World, options: &Options, dice: &mut Dice) {
     for (number, (name, act)) in EVERYDAY.iter().cycle().take(count).enumerate() {
         let start = options.start.0 + dice.within((0, i64::from(options.days) * 86_400));
         let start = at_work(start, dice);
-        act(&mut Scene::new(world, options, (start, &format!("{name} {number}")), None));
+        let turn = number / EVERYDAY.len();
+        act(&mut Scene::new(world, options, (start, &format!("{name} {number}"), turn), None));
     }
 }
 

@@ -28,22 +28,31 @@ pub(super) struct Scene<'w> {
     pub(super) scale: u64,
     label: Option<u32>,
     account: usize,
+    /// How many scenes of its kind were acted out before.
+    turn: usize,
+    /// Accounts in production.
+    stages: usize,
 }
 
 impl<'w> Scene<'w> {
-    /// A scene in an account in production.
+    /// A scene in an account in production. The same kind of thing hits others each time, as long as there are others: who was
+    /// robbed has new credentials, and what was opened is closed.
     pub(super) fn new(
         world: &'w mut World,
         options: &Options,
-        (start, stream): (i64, &str),
+        (start, stream, turn): (i64, &str, usize),
         label: Option<u32>,
     ) -> Self {
         let mut dice = Dice::new(options.seed, stream);
         let in_production: Vec<usize> = (0..world.accounts.len())
             .filter(|account| world.accounts[*account].purpose == Purpose::Production)
             .collect();
-        let account = *dice.pick(&in_production);
-        Self { world, dice, now: start, scale: options.events_per_day / 100, label, account }
+        // Where it begins is left to chance, the rest follows.
+        let first = dice_of_kind(options.seed, stream).below(in_production.len() as u64) as usize;
+        let stages = in_production.len();
+        let account = in_production[(first + turn) % stages];
+        let scale = options.events_per_day / 100;
+        Self { world, dice, now: start, scale, label, account, turn, stages }
     }
 
     /// Moves the scene to another account.
@@ -71,17 +80,27 @@ impl<'w> Scene<'w> {
         format!("203.0.113.{}", 1 + self.dice.below(254))
     }
 
+    /// One of several, another one each time the scene comes back to the account.
+    fn next_of<T: Clone>(&self, several: &[T]) -> T {
+        several[(self.turn / self.stages) % several.len()].clone()
+    }
+
     /// One of the account's functions.
-    pub(super) fn function(&mut self) -> Function {
-        let functions = self.world.accounts[self.account].functions.clone();
+    pub(super) fn function(&self) -> Function {
+        let functions = &self.account().functions;
         // The first few have tables worth reading and were there from the beginning.
-        self.dice.pick(&functions[..functions.len().min(3)]).clone()
+        self.next_of(&functions[..functions.len().min(3)])
+    }
+
+    /// One of the functions with a public API: the first two.
+    pub(super) fn public_function(&self) -> Function {
+        let functions = &self.account().functions;
+        self.next_of(&functions[..functions.len().min(2)])
     }
 
     /// One of the account's IAM users.
-    pub(super) fn user(&mut self) -> User {
-        let users = self.world.accounts[self.account].users.clone();
-        self.dice.pick(&users).clone()
+    pub(super) fn user(&self) -> User {
+        self.next_of(&self.account().users)
     }
 
     /// The role of a function, calling from an address with a user agent.
@@ -104,7 +123,9 @@ impl<'w> Scene<'w> {
 
     /// The role of an instance, its credentials taken out of it.
     pub(super) fn stolen_instance(&mut self) -> Role {
-        let machine = self.dice.pick(&self.world.accounts[self.account].instances.clone()).clone();
+        let mut machines = self.account().instances.clone();
+        machines.dedup_by(|a, b| a.role == b.role);
+        let machine = self.next_of(&machines);
         let address = self.outside();
         let caller = Caller::instance(&self.id(), &machine.role, LAPTOP);
         self.role(caller, Session::temporary(&machine.id, self.now - 3_600, &address))
@@ -113,8 +134,9 @@ impl<'w> Scene<'w> {
     /// The browser session of somebody who may change things, in a stranger's hands.
     pub(super) fn hijacked_person(&mut self) -> Role {
         let address = self.outside();
+        let person = self.next_of(&self.account().people);
         let caller = Caller::permission_set(&self.id(), HOME, "PowerUserAccess", LAPTOP);
-        self.role(caller, Session::temporary("mary.major@example.com", self.now - 2_400, &address))
+        self.role(caller, Session::temporary(&format!("{person}@example.com"), self.now - 2_400, &address))
     }
 
     /// Somebody who administers the organisation, at the desk.
@@ -191,4 +213,9 @@ impl<'w> Scene<'w> {
         }
         self.now = start + seconds;
     }
+}
+
+/// The choices all scenes of a kind share: a stream's name is its kind and a number.
+fn dice_of_kind(seed: u64, stream: &str) -> Dice {
+    Dice::new(seed, stream.trim_end_matches(|c: char| c.is_ascii_digit()))
 }

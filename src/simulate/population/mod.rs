@@ -5,6 +5,7 @@ mod jobs;
 mod machines;
 mod people;
 mod pipelines;
+mod unruly;
 
 use super::dice::Dice;
 use super::routine::{Activity, Menu, RecordId, Routine, Timing};
@@ -52,6 +53,10 @@ pub(super) fn populate(world: &mut World, options: &Options, character: Characte
         functions::settle(world, account, character);
         pipelines::settle(world, account, character);
         jobs::settle(world, account, character);
+        // Small organisations have fewer of everything, and these things not yet.
+        if character.size >= 1.0 {
+            unruly::settle(world, account, character);
+        }
     }
     people::settle(world, character);
     stagger(world, options, character);

@@ -33,7 +33,7 @@ const PEOPLE: [&str; 14] = [
 pub(super) fn settle(world: &mut World, character: Character) {
     for (number, person) in PEOPLE[..character.people.min(PEOPLE.len())].iter().enumerate() {
         // Everybody develops, some look after production, two administer.
-        let newcomer = if number == 3 { NEWCOMER } else { "" };
+        let newcomer = if [3, 5, 8].contains(&number) { NEWCOMER } else { "" };
         for account in 0..world.accounts.len() {
             let set = match world.accounts[account].purpose {
                 Purpose::Development => "PowerUserAccess",
@@ -72,7 +72,10 @@ fn person_in(world: &mut World, account: usize, person: &Person<'_>) {
     let caller = Caller::permission_set(&id, HOME, set, CONSOLE);
     let sign_in = sign_in(world, &caller);
     let reads = reads(world, &caller, &functions);
-    let writes = if set == "ReadOnlyAccess" { Vec::new() } else { writes(world, &caller, &functions) };
+    let writes = match set {
+        "ReadOnlyAccess" => refused_writes(world, &caller, &functions),
+        _ => writes(world, &caller, &functions),
+    };
     let session = Episode {
         opening: vec![Step::once(sign_in)],
         menu: reads,
@@ -81,6 +84,9 @@ fn person_in(world: &mut World, account: usize, person: &Person<'_>) {
         pause: (20, 240),
         closing: writes,
     };
+    if set == "PowerUserAccess" && newcomer.is_empty() {
+        world.accounts[account].people.push(name.to_owned());
+    }
     let shell = shell(world, &caller.calling_with(LAPTOP), &functions);
     let stream = format!("{name} {newcomer} {id}");
     let addresses = desks(&mut Dice::new(0, name));
@@ -149,7 +155,7 @@ fn reads(world: &mut World, caller: &Caller, functions: &[String]) -> Menu {
     }
     menu.extend(RARE_READS.map(|read| (1, scribe.done(read, &[]))));
     // Pages ask for more than their reader may see.
-    menu.push((1, scribe.denied("organizations:DescribeOrganization", &[])));
+    menu.extend(REFUSED_READS.map(|read| (1, scribe.denied(read, &[]))));
     Menu::of(menu)
 }
 
@@ -175,6 +181,23 @@ const RARE_READS: [&str; 20] = [
     "ecr:DescribeRepositories",
     "cloudformation:ListStacks",
     "cloudtrail:LookupEvents",
+];
+/// What pages ask for in vain.
+const REFUSED_READS: [&str; 6] = [
+    "organizations:DescribeOrganization",
+    "ce:GetCostForecast",
+    "support:DescribeTrustedAdvisorChecks",
+    "compute-optimizer:GetEnrollmentStatus",
+    "notifications:ListNotificationEvents",
+    "sso:ListInstances",
+];
+/// What somebody does by hand in an emergency, and rightly.
+const EMERGENCIES: [&str; 5] = [
+    "ssm:StartSession",
+    "lambda:UpdateFunctionCode",
+    "logs:DeleteLogGroup",
+    "ec2:StopInstances",
+    "rds:DeleteDBSnapshot",
 ];
 /// Changes that somebody makes once in a while.
 const RARE_WRITES: [&str; 12] = [
@@ -203,9 +226,33 @@ fn writes(world: &mut World, caller: &Caller, functions: &[String]) -> Vec<Step>
     for write in RARE_WRITES {
         steps.push(Step::perhaps(scribe.done(write, &[]), 0.01));
     }
+    let bucket = format!("artifacts-{}", caller.account);
+    let names = functions.first().map(|function| [("function", &**function), ("bucket", &*bucket)]);
+    for write in EMERGENCIES {
+        steps.push(Step::perhaps(scribe.done(write, names.as_ref().map_or(&[], |names| &names[..])), 0.004));
+    }
     for function in functions {
         let configure = scribe.done("lambda:UpdateFunctionConfiguration", &[("function", function)]);
         steps.push(Step::perhaps(configure, 0.05));
+    }
+    steps
+}
+
+/// Readers try to mend something now and then, and are refused a few times.
+fn refused_writes(world: &mut World, caller: &Caller, functions: &[String]) -> Vec<Step> {
+    let mut scribe = world.scribe(caller, HOME);
+    let mut steps = vec![
+        Step {
+            times: (1, 3),
+            pause: 20,
+            ..Step::perhaps(scribe.denied("cloudwatch:PutMetricAlarm", &[]), 0.02)
+        },
+        Step { times: (1, 2), pause: 20, ..Step::perhaps(scribe.denied("ecs:UpdateService", &[]), 0.02) },
+        Step { times: (1, 4), pause: 30, ..Step::perhaps(scribe.denied("ssm:StartSession", &[]), 0.01) },
+    ];
+    for function in functions {
+        let configure = scribe.denied("lambda:UpdateFunctionConfiguration", &[("function", function)]);
+        steps.push(Step { times: (1, 3), pause: 20, ..Step::perhaps(configure, 0.01) });
     }
     steps
 }
