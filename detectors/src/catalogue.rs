@@ -3,8 +3,6 @@
 //! A detector is its module and one line here. Configuration, command line, docs, benches, tuning and the laws all come
 //! from this list. The types are generated per detector, so nothing on the hot path goes through a trait object.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -157,8 +155,7 @@ macro_rules! catalogue {
                 $(judge_all(&self.$field, &ledgers.$field, environment, with_beginnings, &mut found);)+
                 sort_findings(&mut found);
                 story::link(&mut found, |access_key, time| {
-                    let link = first_time_privilege::root_of(&ledgers.first_time_privilege, access_key, time)?;
-                    Some(Arc::clone(&link.caller))
+                    first_time_privilege::root_of(&ledgers.first_time_privilege, access_key, time)
                 });
                 found.retain(|finding| span.contains(finding.window.start));
                 found

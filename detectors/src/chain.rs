@@ -4,6 +4,7 @@
 //! that caller's own key to the session before, and so on. Sessions that AWS services open for their own work lead nowhere
 //! and are not remembered.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,18 @@ impl Link {
     /// Whether no session it opened can be alive at `time`.
     pub fn is_over(&self, time: EventTime) -> bool {
         self.opened.plus(LONGEST_SESSION) < time
+    }
+}
+
+/// Who opened the session, as a reason says it.
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { opened, caller, source_identity, .. } = self;
+        write!(f, "the session was opened by {caller}")?;
+        if !source_identity.is_empty() {
+            write!(f, " as {source_identity}")?;
+        }
+        write!(f, " at {opened}")
     }
 }
 

@@ -26,6 +26,12 @@ pub trait Bucket: Join + Clone + Default + PartialEq {
 
     /// Sums up the minutes of one window, in order.
     fn summarise(minutes: &[&Self]) -> Self::Summary;
+
+    /// How many the minutes of one window hold together, when their counts add up to `sum`: that many, unless what is counted
+    /// can be in several minutes.
+    fn together(_minutes: &[(i64, &Self, u64)], sum: u64) -> u64 {
+        sum
+    }
 }
 
 /// The largest window of an hour.
@@ -172,11 +178,12 @@ impl<B: Bucket> Windows<B> {
                 sum += minutes[end].2;
                 end += 1;
             }
-            days.take(EventTime::of_minute(first), sum);
-            if sum >= floor {
+            let count = B::together(&minutes[start..end], sum);
+            days.take(EventTime::of_minute(first), count);
+            if count >= floor {
                 let hour = best.entry(EventTime::of_minute(first).hour()).or_insert((0, start, end));
-                if sum > hour.0 {
-                    *hour = (sum, start, end);
+                if count > hour.0 {
+                    *hour = (count, start, end);
                 }
             }
             sum -= minutes[start].2;

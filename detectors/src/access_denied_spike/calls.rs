@@ -60,6 +60,8 @@ struct Loud<'a> {
     is_varied: bool,
     /// Nearly all actions read, across services.
     takes_stock: bool,
+    /// Of twice as many actions as that needs.
+    takes_all_stock: bool,
     /// Most calls come from a console session.
     by_people: bool,
 }
@@ -79,8 +81,11 @@ impl<'a> Loud<'a> {
 
         // A page of the console makes many calls, and people click on.
         let least_actions = u64::from(config.min_actions) * if by_people { 3 } else { 1 };
-        let is_broad = actions >= least_actions.max(config.above(background.breadth(start).as_ref()));
+        let least_actions = least_actions.max(config.above(background.breadth(start).as_ref()));
+        let is_broad = actions >= least_actions;
         let takes_stock = is_broad && services >= STOCKTAKING_SERVICES && summary.reads.0 * 10 >= actions * 8;
+        // A scanner whose policy lacks a few things is refused less.
+        let takes_all_stock = takes_stock && actions >= least_actions * 2;
         let stands_out = is_many || (is_broad && services >= SEVERAL_ACTIONS);
         stands_out.then_some(Self {
             count,
@@ -90,6 +95,7 @@ impl<'a> Loud<'a> {
             is_many,
             is_varied,
             takes_stock,
+            takes_all_stock,
             by_people,
         })
     }
@@ -98,7 +104,7 @@ impl<'a> Loud<'a> {
         let is_grave = self.summary.worst() == Some(Weight::Grave);
         let is_flood = self.is_varied && self.count >= self.threshold * FLOOD;
         let mut severity = if self.is_varied { Severity::Medium } else { Severity::Low };
-        if is_grave || is_flood || (self.takes_stock && !self.by_people) {
+        if is_grave || is_flood || (self.takes_all_stock && !self.by_people) {
             severity = severity.graver();
         }
         if self.by_people && !is_grave {

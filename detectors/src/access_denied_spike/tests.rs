@@ -93,9 +93,18 @@ fn few_calls_of_many_actions_are_taking_stock() {
         TEN,
     );
     let finding = only(&stocktaking);
-    assert_eq!((finding.kind, finding.severity.name()), ("denied_calls", "high"));
+    assert_eq!((finding.kind, finding.severity.name()), ("denied_calls", "medium"));
     assert_eq!(finding.mitre, ["T1526", "T1580"]);
     assert!(has_reason(&finding, "enumeration", "6 of 6"), "{finding:#?}");
+    let more = [
+        ("sns", "ListTopics"),
+        ("sqs", "ListQueues"),
+        ("ecs", "ListClusters"),
+        ("eks", "ListClusters"),
+        ("glue", "GetDatabases"),
+        ("athena", "ListWorkGroups"),
+    ];
+    assert_eq!(told(&[stocktaking.clone(), each_of(&more, TEN)].concat()), ["denied_calls high"]);
     assert_eq!(told(&stocktaking[..5]), [""; 0]);
     // People click through the console.
     let by_people = |calls: &[Call<'static>]| -> Vec<Call<'static>> {
@@ -421,10 +430,10 @@ fn less_is_enough_at_an_hour_or_on_a_weekday_when_refusals_are_usually_none() {
     for (time, text) in [(night, "usually none about 22:00 UTC"), (saturday, "usually none on a Saturday")] {
         let finding = only(&with(time, 36));
         assert!(has_reason(&finding, "unusual_time", text), "{finding:#?}");
-        assert_eq!(find(&with(time, 35)), [], "half as much again as usual is the least");
+        assert_eq!(found_in(&with(time, 35)), [], "half as much again as usual is the least");
     }
     let an_hour_late = TEN.plus(28 * DAY + HOUR);
-    assert_eq!(find(&with(an_hour_late, 71)), []);
+    assert_eq!(found_in(&with(an_hour_late, 71)), []);
     let finding = only(&with(an_hour_late, 72));
     assert!(!has_reason(&finding, "unusual_time", ""), "{finding:#?}");
 }

@@ -91,6 +91,7 @@ impl Config {
 
 impl Detector for FirstTimePrivilege {
     const NAME: &'static str = NAME;
+    const FACTS_VERSION: u32 = 2;
     const PURPOSE: &'static str =
         "dangerous actions, roles, regions and ways of access that an actor never used before";
     const DOCS: &'static str = include_str!("README.md");

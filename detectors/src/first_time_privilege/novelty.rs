@@ -1,7 +1,7 @@
 //! From facts to what was new, when, and how new.
 
 use super::Config;
-use super::facts::{ActorFacts, Common, Named, Pioneers, Remembered, Shared, account_key, siblings_key};
+use super::facts::{ActorFacts, Named, Pioneers, Remembered, Shared, account_key, siblings_key};
 use super::facts::{actor_hash, sibling_name};
 use super::grave::{Grave, grave};
 use super::origin;
@@ -321,17 +321,17 @@ impl<'f> Setting<'f> {
     }
 
     fn newness(&self, action: ActionId, time: EventTime) -> Newness {
-        let known = |shared: Option<&'f Shared>| -> Option<&'f Common> {
-            let common = shared?.actions.get(action.0)?;
-            common.used.used_between(time.plus(-self.silence), time).then_some(common)
-        };
-        if known(self.siblings).is_some() {
+        let from = time.plus(-self.silence);
+        let common = |shared: Option<&'f Shared>| shared.and_then(|shared| shared.actions.get(action.0));
+        // One of its name that did it once does not make it usual.
+        if common(self.siblings).is_some_and(|common| common.used.is_usual_between(from, time)) {
             return Newness::Siblings;
         }
         if !self.knows_account(time) || self.account.is_some_and(|a| a.actions.is_full()) {
             return Newness::Actor;
         }
-        match known(self.account).map(|c| c.pioneers.others_before(time, actor_hash(self.key))) {
+        let known = common(self.account).filter(|common| common.used.used_between(from, time));
+        match known.map(|c| c.pioneers.others_before(time, actor_hash(self.key))) {
             None => Newness::Account,
             Some(others) if others < Pioneers::MANY - 1 => Newness::Rare(others),
             Some(_) => Newness::Actor,

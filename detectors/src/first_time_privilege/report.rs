@@ -7,6 +7,7 @@ use crate::actor::ActorKind;
 use crate::chain;
 use crate::detector::Lookup;
 use crate::finding::{Anchor, Entity, Evidence, Finding, FindingActor, Measure, Reason};
+use crate::story;
 use crate::time::{DAY, TimeRange};
 
 /// Evidence in one finding at most.
@@ -36,8 +37,9 @@ pub(super) fn finding(
             "the actor or its account is still being learnt: more points are needed, the younger it is",
         ));
     }
-    if let Some(root) = root(lead, others) {
-        reasons.push(Reason::new("root_of_chain", root));
+    let links = |key: &str| others.facts(chain_key(key)).and_then(Remembered::link);
+    if let Some(root) = chain::root(links, &lead.access_key, lead.time) {
+        reasons.push(Reason::new(story::ROOT, root.to_string()));
     }
     Some(Finding {
         detector: super::NAME,
@@ -205,16 +207,6 @@ fn reason(novelty: &Novelty<'_>) -> Reason {
 
 fn failure(novelty: &Novelty<'_>) -> String {
     novelty.evidence.error_code.as_deref().map_or(String::new(), |code| format!(" ({code})"))
-}
-
-fn root(lead: &Evidence, others: &dyn Lookup<Remembered>) -> Option<String> {
-    let links = |key: &str| others.facts(chain_key(key)).and_then(Remembered::link);
-    let link = chain::root(links, &lead.access_key, lead.time)?;
-    let identity = match &*link.source_identity {
-        "" => String::new(),
-        identity => format!(" as {identity}"),
-    };
-    Some(format!("the session was opened by {}{identity} at {}", link.caller, link.opened))
 }
 
 /// Techniques of the grave calls; valid accounts where there is none.

@@ -156,7 +156,7 @@ fn points(novelty: &Novelty<'_>, setting: &Setting<'_>) -> u32 {
         Newness::Siblings => 50,
     };
     let percent = if is_root { percent * 2 } else { percent };
-    let percent = if novelty.before != Before::Never { percent * 3 / 4 } else { percent };
+    let percent = if matches!(novelty.before, Before::Forgotten(_)) { percent * 3 / 4 } else { percent };
     // A service did it in the actor's name: CloudFormation, a console's backend.
     let through_service = novelty.evidence.source_ip.ends_with(".amazonaws.com");
     let percent = if through_service { percent / 2 } else { percent };

@@ -96,6 +96,8 @@ impl Join for Since {
 pub(super) struct Minute {
     /// What the family counts: calls, different names, processors.
     pub(super) counted: Distinct,
+    /// Names are counted, and one may be in several minutes.
+    pub(super) of_names: bool,
     /// The rest, as it is summed up over a window.
     pub(super) shape: Shape,
 }
@@ -139,6 +141,7 @@ impl Join for Shape {
 impl Join for Minute {
     fn join(&mut self, other: &Self) {
         self.counted.join(&other.counted);
+        self.of_names |= other.of_names;
         self.shape.join(&other.shape);
     }
 }
@@ -156,6 +159,16 @@ impl Bucket for Minute {
             shape.join(&minute.shape);
         }
         shape
+    }
+
+    fn together(minutes: &[(i64, &Self, u64)], sum: u64) -> u64 {
+        let [(_, first, _), others @ ..] = minutes else { return sum };
+        if !first.of_names || others.is_empty() {
+            return sum;
+        }
+        let mut names = first.counted.clone();
+        others.iter().for_each(|(_, minute, _)| names.join(&minute.counted));
+        names.count()
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Judge<'a> {
 pub(super) struct Surge<'a> {
     pub(super) hour: i64,
     pub(super) peak: &'a Peak<Shape>,
-    /// What was counted: of a family that counts names those of the whole window, each once.
+    /// What was counted.
     pub(super) observed: u64,
     pub(super) threshold: f64,
     /// What was usual, if anything is known.
@@ -108,11 +108,7 @@ impl<'a> Judge<'a> {
         days: &'s Days,
         kin: &'s OnceCell<Kin>,
     ) -> Option<Surge<'s>> {
-        let observed = if self.family.counts_names() && self.subject != Subject::Throttled {
-            peak.summary.names.count().min(peak.count)
-        } else {
-            peak.count
-        };
+        let observed = peak.count;
         let floor = self.config.floor(self.family, self.subject);
         if observed < floor {
             return None;

@@ -3,6 +3,8 @@
 mod advice;
 mod bottom;
 mod config;
+#[cfg(test)]
+mod differential;
 mod facts;
 mod families;
 mod growth;
@@ -34,6 +36,7 @@ pub struct InvocationSurge {
 
 impl Detector for InvocationSurge {
     const NAME: &'static str = NAME;
+    const FACTS_VERSION: u32 = 2;
     const PURPOSE: &'static str = "Functions, models, stores, secrets and APIs called far more than ever before: what it costs, and who drives it";
     const DOCS: &'static str = include_str!("README.md");
     type Config = Config;

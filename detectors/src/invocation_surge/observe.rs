@@ -139,6 +139,7 @@ impl Counted<'_> {
             Subject::Target | Subject::Actor => self.family.traits().least,
         };
         let minute = facts.calls.minute(event.time);
+        minute.of_names = self.subject != Subject::Throttled && self.family.counts_names();
         let shape = &mut minute.shape;
         if self.subject == Subject::Throttled || !self.family.counts_names() {
             minute.counted.insert(event.call);

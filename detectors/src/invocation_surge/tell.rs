@@ -206,7 +206,11 @@ fn comparison(surge: &Surge<'_>) -> String {
     match surge.expected {
         None => "with no history to compare".to_owned(),
         Some(0) => "usually none".to_owned(),
-        Some(expected) => format!("{:.0} times the usual", surge.observed as f64 / expected as f64),
+        Some(expected) => {
+            let times = surge.observed as f64 / expected as f64;
+            let digits = usize::from(times < 3.0);
+            format!("{times:.digits$} times the usual")
+        }
     }
 }
 

@@ -114,7 +114,11 @@ fn at_an_hour_when_it_is_usually_idle_a_record_is_enough() {
     assert_eq!(at(3, 599), [], "less than half as much again as on usual days");
     let found = at(3, 600);
     assert_eq!(found.len(), 1);
-    assert!(found[0].reasons.iter().any(|r| r.text == "usually none about 03:00 UTC"), "{:?}", found[0].reasons);
+    assert!(
+        found[0].reasons.iter().any(|r| r.text == "usually none about 03:00 UTC"),
+        "{:?}",
+        found[0].reasons
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl<'w> Scene<'w> {
         (start, stream, turn): (i64, &str, usize),
         label: Option<u32>,
     ) -> Self {
-        let mut dice = Dice::new(options.seed, stream);
+        let dice = Dice::new(options.seed, stream);
         let in_production: Vec<usize> = (0..world.accounts.len())
             .filter(|account| world.accounts[*account].purpose == Purpose::Production)
             .collect();
