@@ -1,12 +1,13 @@
-//! Benchmarks, one module a component. Input is made from the fixtures; with `TRAILHOUND_DATA=FOLDER`, the largest
-//! CloudTrail file of that folder takes its place.
+//! Benchmarks, one module a component. Objects are made from the fixtures and trails are simulated; with
+//! `TRAILHOUND_DATA=FOLDER`, the largest CloudTrail file of that folder and all of them take their places.
 
 mod inflate;
 mod objects;
 mod observe;
 mod parse;
+mod trail;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, inflate::bench, parse::bench, observe::bench);
+criterion_group!(benches, inflate::bench, parse::bench, observe::bench, trail::bench);
 criterion_main!(benches);

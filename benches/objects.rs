@@ -1,11 +1,19 @@
 //! What is benchmarked: one large object as CloudTrail delivers it, and many small ones.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tempfile::TempDir;
 use trailhound::inflate::{Inflater, Limits};
-use trailhound::ingest::local;
+use trailhound::ingest::{LocalFile, local};
+use trailhound::simulate::{self, Options, Shape, Verdict};
+use trailhound_detectors::EventTime;
+
+/// What the configuration has without being told otherwise.
+pub(crate) const LATENESS_SECONDS: i64 = 3 * 3_600;
 
 const RECORDS: &str = include_str!("../tests/fixtures/records.ndjson");
 
@@ -38,4 +46,39 @@ pub(crate) fn large() -> Vec<u8> {
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("memory is writable")
+}
+
+/// Files of five records each, as most accounts have most of them.
+pub(crate) fn small_files(folder: &Path, count: usize) -> Vec<LocalFile> {
+    let stored = gzip(&object(5));
+    for n in 0..count {
+        let name = format!(
+            "123456789012_CloudTrail_us-east-1_20230710T{:02}{:02}Z_{n:016}.json.gz",
+            n / 60 % 24,
+            n % 60
+        );
+        std::fs::write(folder.join(name), &stored).expect("a temporary folder is writable");
+    }
+    local::list(&[folder.to_owned()]).expect("a temporary folder can be listed")
+}
+
+/// The folder of a whole trail, and what keeps it there: two simulated days of 40,000 events, or `TRAILHOUND_DATA`.
+pub(crate) fn trail() -> (TempDir, OsString) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    if let Some(data) = std::env::var_os("TRAILHOUND_DATA") {
+        return (folder, data);
+    }
+    let options = Options {
+        start: EventTime::of_day(20_513),
+        days: 2,
+        accounts: 3,
+        events_per_day: 40_000,
+        incidents: None,
+        shape: Shape::Quiet,
+        seed: 1,
+    };
+    simulate::simulate(&options, folder.path(), 1, |_| Verdict::GoOn)
+        .expect("a temporary folder is writable");
+    let root = folder.path().join("AWSLogs").into_os_string();
+    (folder, root)
 }

@@ -10,8 +10,6 @@ use trailhound_detectors::{Action, ActionTable, ActorTable};
 
 use crate::objects;
 
-const LATENESS_SECONDS: i64 = 3 * 3_600;
-
 /// The claims of one detector, by its place in the catalogue.
 fn only<const PLACE: u32>(action: &Action) -> u32 {
     catalogue::claims(action) & (1 << PLACE)
@@ -30,7 +28,7 @@ pub(crate) fn bench(c: &mut Criterion) {
     let mut parser = Parser::new();
     let records = {
         let mut tables = Tables { actions: ActionTable::new(|_| 0), actors: ActorTable::default() };
-        parser.records(&plain, &origin, LATENESS_SECONDS, &mut tables, &mut |_| {}).judged
+        parser.records(&plain, &origin, objects::LATENESS_SECONDS, &mut tables, &mut |_| {}).judged
     };
     group.throughput(Throughput::Elements(records));
     for (name, claims) in observers {
@@ -41,7 +39,13 @@ pub(crate) fn bench(c: &mut Criterion) {
                 |ledgers| {
                     let mut observe = |event: trailhound_detectors::Event<'_>| ledgers.observe(&event);
                     parser
-                        .records(black_box(&plain), &origin, LATENESS_SECONDS, &mut tables, &mut observe)
+                        .records(
+                            black_box(&plain),
+                            &origin,
+                            objects::LATENESS_SECONDS,
+                            &mut tables,
+                            &mut observe,
+                        )
                         .judged
                 },
                 BatchSize::LargeInput,

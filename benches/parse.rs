@@ -10,14 +10,12 @@ use trailhound_detectors::{ActionTable, ActorTable};
 
 use crate::objects;
 
-const LATENESS_SECONDS: i64 = 3 * 3_600;
-
 pub(crate) fn bench(c: &mut Criterion) {
     let mut parser = Parser::new();
     let mut tables = Tables { actions: ActionTable::new(|_| 1), actors: ActorTable::default() };
     let mut events = |bytes: &[u8], origin: &Origin| {
         let mut seen = 0;
-        let parsed = parser.records(bytes, origin, LATENESS_SECONDS, &mut tables, &mut |event| {
+        let parsed = parser.records(bytes, origin, objects::LATENESS_SECONDS, &mut tables, &mut |event| {
             seen ^= black_box(event.call.0);
         });
         (parsed.judged, seen)

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Side by side over one folder of CloudTrail files: Trailhound and what others need for less.
 
-usage: compare.py FOLDER [--trailhound PATH] [--runs N] [--peer 'NAME=COMMAND with {folder}'] [--json FILE]
+usage: compare.py FOLDER [--trailhound PATH] [--runs N] [--peer 'NAME=COMMAND with {folder}'] [--json FILE] [--source FOLDER]
+
+FOLDER is best made by resample.py or `trailhound simulate`. With --source, a folder resample.py can draw from, two things
+more are measured: what a file costs beyond its bytes (8,000 files of five records against eight of 5,000), and what becomes
+of memory when input grows tenfold (100,000 records in 14 days against a million in 140, of the same actors).
 
 Runs the contenders in turn, round after round, so that a machine whose speed drifts treats all alike; the first round is
 a warm-up. Prints the median wall time, CPU time and peak memory of each, events a second, and the ratios the targets are
@@ -23,6 +27,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 PYTHON_LOOP = """
@@ -49,9 +54,8 @@ print(c.execute('''
 
 def contenders(args, listing):
     folder = str(args.folder)
-    ours = [str(args.trailhound), "replay", folder, "--format", "json", "--output", os.devnull]
-    yield "trailhound, 1 thread", ours + ["--threads", "1"]
-    yield "trailhound, 2 threads", ours + ["--threads", "2"]
+    yield "trailhound, 1 thread", ours(args, folder, "--threads", "1")
+    yield "trailhound, 2 threads", ours(args, folder, "--threads", "2")
     for name, command in [("igzip", "xargs -a {} igzip -dc"), ("gunzip", "xargs -a {} zcat")]:
         if shutil.which(command.split()[3]):
             yield name, ["sh", "-c", command.format(listing) + " > /dev/null"]
@@ -95,6 +99,40 @@ def events_of(args):
     sys.exit("no record count in the report of `trailhound replay`")
 
 
+def resampled(args, into, files, events, days):
+    """A trail of so many records drawn from --source."""
+    command = [sys.executable, pathlib.Path(__file__).with_name("resample.py"), args.source, into]
+    command += ["--files", files, "--events", events, "--days", days]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return into
+
+
+def ours(args, folder, *extra):
+    return [str(args.trailhound), "replay", str(folder), "--format", "json", "--output", os.devnull, *extra]
+
+
+def growth(args):
+    """What files and tenfold input cost."""
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        small, large = (resampled(args, scratch / str(n), n, 40_000, 14) for n in (8_000, 8))
+        turns = [[measure(ours(args, folder, "--threads", "1"))[1] for folder in (small, large)] for _ in range(args.runs + 1)]
+        a_file = statistics.median((few - many) / (8_000 - 8) * 1e6 for few, many in turns[1:])
+        print(f"small files, CPU a file beyond its bytes: {a_file:.0f} µs")
+        once, tenfold = resampled(args, scratch / "1x", 44, 100_000, 14), resampled(args, scratch / "10x", 437, 1_000_000, 140)
+        for threads in ("1", "2"):
+            peaks, facts = [], []
+            for folder in (once, tenfold):
+                out = scratch / "facts"
+                peaks.append(statistics.median(measure(ours(args, folder, "--threads", threads))[2] for _ in range(3)))
+                measure(ours(args, folder, "--threads", threads, "--facts-out", str(out)))
+                facts.append(out.stat().st_size / 2**20)
+            print(
+                f"peak memory, {threads} thread(s), input ×1 → ×10: {peaks[0]:.0f} → {peaks[1]:.0f} MB"
+                f" (facts at rest {facts[0]:.1f} → {facts[1]:.1f} MB)"
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
@@ -102,6 +140,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--source", type=pathlib.Path)
     args = parser.parse_args()
     if not args.trailhound.exists():
         sys.exit(f"{args.trailhound} is missing: cargo build --release")
@@ -138,9 +177,13 @@ def main():
 
     print()
     ratio("1 thread, time ÷ igzip", "trailhound, 1 thread", "igzip")
+    ratio("1 thread, CPU ÷ igzip", "trailhound, 1 thread", "igzip", 1)
+    ratio("2 threads ÷ 1 thread, CPU", "trailhound, 2 threads", "trailhound, 1 thread", 1)
     ratio("2 threads ÷ 1 thread, speed", "trailhound, 1 thread", "trailhound, 2 threads")
     ratio("speed ÷ Python loop, one core each", "python gzip+orjson", "trailhound, 1 thread", 1)
     ratio("speed ÷ DuckDB, both cores", "duckdb, 2 threads", "trailhound, 2 threads")
+    if args.source:
+        growth(args)
     if args.json:
         args.json.write_text(json.dumps({"events": events, "stored_bytes": stored, "runs": runs}, indent=1))
 

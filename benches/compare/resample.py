@@ -101,8 +101,9 @@ def main():
         packed = gzip.compress(plain, 6, mtime=0)
         (folder / name).write_bytes(packed)
         stored, inflated, events = stored + len(packed), inflated + len(plain), events + count
-        print(f"\r{n + 1} of {args.files} files", end="", file=sys.stderr)
-    print(f"\r{args.files:,} files, {events:,} events, {inflated / 1e9:.2f} GB of JSON, {stored / 1e6:.0f} MB stored")
+        if sys.stderr.isatty():
+            print(f"\r{n + 1} of {args.files} files", end="\r", file=sys.stderr)
+    print(f"{args.files:,} files, {events:,} events, {inflated / 1e9:.2f} GB of JSON, {stored / 1e6:.0f} MB stored")
 
 
 main()

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::finding::Finding;
 use crate::first_time_privilege::{self, FirstTimePrivilege};
 use crate::invocation_surge::InvocationSurge;
-use crate::ledger::{Key, Ledger};
+use crate::ledger::Ledger;
 use crate::policy_change::PolicyChange;
 use crate::story;
 use crate::time::{EventTime, TimeRange};
@@ -132,6 +132,11 @@ macro_rules! catalogue {
                 $(self.$field.forget(horizon.plus(-story::LOOKBACK));)+
             }
 
+            /// In how many parts the facts lie.
+            pub fn parts(&self) -> usize {
+                [$(self.$field.parts()),+].into_iter().max().unwrap_or(1)
+            }
+
             /// How many keys are remembered, by detector.
             pub fn keys(&self) -> Vec<(&'static str, usize)> {
                 vec![$((<$detector>::NAME, self.$field.len())),+]
@@ -150,9 +155,33 @@ macro_rules! catalogue {
             /// Judges every key of every detector for a span of event time. Sorted by time, detector and id, and linked
             /// into stories.
             pub fn judge(&self, ledgers: &Ledgers, environment: &Environment, span: TimeRange) -> Vec<Finding> {
-                let with_beginnings = TimeRange { start: span.start.plus(-story::LOOKBACK), ..span };
+                let found = (0..ledgers.parts()).map(|part| self.judge_part(ledgers, part, environment, span));
+                self.tell(ledgers, found.flatten().collect(), span)
+            }
+
+            /// Judges the keys of one part of the ledgers. For [`Detectors::tell`]: in no order, and with findings from
+            /// before the span, which stories may begin with.
+            pub fn judge_part(
+                &self,
+                ledgers: &Ledgers,
+                part: usize,
+                environment: &Environment,
+                span: TimeRange,
+            ) -> Vec<Finding> {
+                let span = TimeRange { start: span.start.plus(-story::LOOKBACK), ..span };
                 let mut found = Vec::new();
-                $(judge_all(&self.$field, &ledgers.$field, environment, with_beginnings, &mut found);)+
+                $({
+                    let around = Around { others: &ledgers.$field, environment, span };
+                    for (key, facts) in ledgers.$field.part(part) {
+                        self.$field.judge(key, facts, &around, &mut found);
+                    }
+                })+
+                found.retain(|finding| span.contains(finding.window.start));
+                found
+            }
+
+            /// What was found in all parts, as [`Detectors::judge`] gives it.
+            pub fn tell(&self, ledgers: &Ledgers, mut found: Vec<Finding>, span: TimeRange) -> Vec<Finding> {
                 sort_findings(&mut found);
                 story::link(&mut found, |access_key, time| {
                     first_time_privilege::root_of(&ledgers.first_time_privilege, access_key, time)
@@ -169,24 +198,6 @@ catalogue! {
     access_denied_spike: AccessDeniedSpike,
     first_time_privilege: FirstTimePrivilege,
     invocation_surge: InvocationSurge,
-}
-
-fn judge_all<D: Detector>(
-    detector: &D,
-    ledger: &Ledger<D::Facts>,
-    environment: &Environment,
-    span: TimeRange,
-    out: &mut Vec<Finding>,
-) {
-    let around = Around { others: ledger, environment, span };
-    let first = out.len();
-    for (key, facts) in ledger.sorted() {
-        let key: &Key = key;
-        detector.judge(key, facts, &around, out);
-    }
-    let mut kept = out.split_off(first);
-    kept.retain(|f| span.contains(f.window.start));
-    out.append(&mut kept);
 }
 
 /// The order alerts come in: by start, detector, id.

@@ -75,24 +75,31 @@ impl Key {
 #[derive(Debug, Default, Clone)]
 pub struct Strings {
     table: HashTable<Arc<str>>,
+    /// The latest of each length, by the last bits of it: the name of the object, above all, comes again and again.
+    latest: [Option<Arc<str>>; 16],
 }
 
 impl Strings {
     /// Beyond this many, sharing starts afresh: attackers choose some of these strings.
-    const MAX: usize = 65_536;
+    const MAX: usize = 16_384;
 
     /// The string, shared with earlier equal ones.
     pub fn share(&mut self, text: &str) -> Arc<str> {
-        if self.table.len() >= Self::MAX {
-            self.table.clear();
+        let Self { table, latest } = self;
+        let latest = &mut latest[text.len() % 16];
+        if let Some(known) = latest.as_ref().filter(|known| ***known == *text) {
+            return Arc::clone(known);
+        }
+        if table.len() >= Self::MAX {
+            table.clear();
         }
         let hash = stable_hash(text.as_bytes());
-        Arc::clone(
-            self.table
-                .entry(hash, |s| **s == *text, |s| stable_hash(s.as_bytes()))
-                .or_insert_with(|| text.into())
-                .get(),
-        )
+        let known = table
+            .entry(hash, |s| **s == *text, |s| stable_hash(s.as_bytes()))
+            .or_insert_with(|| text.into())
+            .into_mut();
+        *latest = Some(Arc::clone(known));
+        Arc::clone(known)
     }
 }
 
@@ -234,6 +241,16 @@ impl<F: Facts> Ledger<F> {
         let mut all: Vec<_> = self.entries().map(|e| (&e.key, &e.facts)).collect();
         all.sort_unstable_by_key(|(a, _)| *a);
         all
+    }
+
+    /// In how many parts the keys lie.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The keys of one part with their facts, in no order; none where there is no such part.
+    pub fn part(&self, part: usize) -> impl Iterator<Item = (&Key, &F)> {
+        self.parts.get(part).into_iter().flat_map(|part| &part.table).map(|e| (&e.key, &e.facts))
     }
 
     /// How many keys.

@@ -1,12 +1,16 @@
 //! Log objects on disk and on standard input.
 
+use std::cmp::Ordering;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use trailhound_detectors::EventTime;
 use walkdir::WalkDir;
 
-use super::origin::Origin;
+use super::origin::{Origin, delivered};
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -35,30 +39,63 @@ pub enum IngestError {
     },
 }
 
-/// A log object on disk.
+/// A log object on disk. There may be millions, so each holds little: files of one folder share its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalFile {
-    /// What its name tells.
-    pub origin: Origin,
-    /// Where it is; `-` for standard input.
-    pub path: PathBuf,
+    folder: Arc<Path>,
+    name: Box<OsStr>,
+    /// When it was delivered, by its name.
+    pub delivered: Option<EventTime>,
     /// Its size in bytes, as it is stored; 0 for standard input.
     pub bytes: u64,
 }
 
 impl LocalFile {
-    fn new(path: PathBuf, bytes: u64) -> Self {
-        Self { origin: Origin::new(path.to_string_lossy()), path, bytes }
+    /// Where it is; `-` for standard input.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&*self.name)
+    }
+
+    /// What its name tells.
+    pub fn origin(&self) -> Origin {
+        Origin::new(self.path().to_string_lossy())
+    }
+
+    /// The order files are read in: as they were delivered; first those whose names give no time.
+    pub fn order(&self, other: &Self) -> Ordering {
+        self.delivered.cmp(&other.delivered).then_with(|| match self.folder == other.folder {
+            true => self.name.cmp(&other.name),
+            false => self.path().cmp(&other.path()),
+        })
+    }
+}
+
+/// Files as they are found.
+#[derive(Default)]
+struct Listing {
+    files: Vec<LocalFile>,
+}
+
+impl Listing {
+    fn add(&mut self, path: &Path, bytes: u64) {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let folder = match self.files.last() {
+            Some(last) if *last.folder == *folder => Arc::clone(&last.folder),
+            _ => folder.into(),
+        };
+        let delivered = delivered(&name.to_string_lossy());
+        self.files.push(LocalFile { folder, name: name.into(), delivered, bytes });
     }
 }
 
 /// Every file under `paths`, in the order they were delivered; files whose names give no time come last, by name. Of a
 /// folder only files that can be log objects count (`.json`, `.gz` and the like); a file that is named is always taken.
 pub fn list(paths: &[PathBuf]) -> Result<Vec<LocalFile>, IngestError> {
-    let mut files = Vec::new();
+    let mut listing = Listing::default();
     for path in paths {
         if path.as_os_str() == STDIN {
-            files.push(LocalFile::new(path.clone(), 0));
+            listing.add(path, 0);
             continue;
         }
         let about = std::fs::metadata(path).map_err(|e| match e.kind() {
@@ -66,21 +103,19 @@ pub fn list(paths: &[PathBuf]) -> Result<Vec<LocalFile>, IngestError> {
             _ => unreadable(path, e),
         })?;
         if about.is_dir() {
-            walk(path, &mut files)?;
+            walk(path, &mut listing)?;
         } else {
-            files.push(LocalFile::new(path.clone(), about.len()));
+            listing.add(path, about.len());
         }
     }
-    files.sort_by(|a, b| {
-        let undelivered = |f: &LocalFile| f.origin.delivered.is_none();
-        (undelivered(a), a.origin.delivered, &a.path).cmp(&(undelivered(b), b.origin.delivered, &b.path))
-    });
-    files.dedup_by(|a, b| a.path == b.path);
+    let mut files = listing.files;
+    files.sort_by(|a, b| a.delivered.is_none().cmp(&b.delivered.is_none()).then_with(|| a.order(b)));
+    files.dedup_by(|a, b| a.name == b.name && a.folder == b.folder);
     Ok(files)
 }
 
 /// Links are followed, and a link to a folder above itself is left out; so is a link that leads nowhere.
-fn walk(folder: &Path, files: &mut Vec<LocalFile>) -> Result<(), IngestError> {
+fn walk(folder: &Path, listing: &mut Listing) -> Result<(), IngestError> {
     for entry in WalkDir::new(folder).follow_links(true) {
         let entry = match entry {
             Ok(entry) => entry,
@@ -98,7 +133,7 @@ fn walk(folder: &Path, files: &mut Vec<LocalFile>) -> Result<(), IngestError> {
             continue;
         }
         let bytes = entry.metadata().map_or(0, |m| m.len());
-        files.push(LocalFile::new(entry.into_path(), bytes));
+        listing.add(entry.path(), bytes);
     }
     Ok(())
 }
@@ -116,17 +151,18 @@ fn is_log_name(path: &Path) -> bool {
 /// The bytes of a file as stored, in place of what `into` held. At most `limit` bytes.
 pub fn read(file: &LocalFile, limit: u64, into: &mut Vec<u8>) -> Result<(), IngestError> {
     into.clear();
-    let failed = |e| unreadable(&file.path, e);
-    let read = if file.path.as_os_str() == STDIN {
+    let path = file.path();
+    let failed = |e| unreadable(&path, e);
+    let read = if path.as_os_str() == STDIN {
         io::stdin().lock().take(limit.saturating_add(1)).read_to_end(into).map_err(failed)?
     } else {
-        let mut handle = File::open(&file.path).map_err(failed)?;
+        let mut handle = File::open(&path).map_err(failed)?;
         into.reserve(usize::try_from(file.bytes.min(limit)).unwrap_or(0) + 1);
         Read::take(&mut handle, limit.saturating_add(1)).read_to_end(into).map_err(failed)?
     };
     if read as u64 > limit {
         into.clear();
-        return Err(IngestError::TooLarge { path: file.path.clone(), limit });
+        return Err(IngestError::TooLarge { path, limit });
     }
     Ok(())
 }
@@ -144,8 +180,8 @@ mod tests {
     const EARLY: &str = "123456789012_CloudTrail_us-east-1_20230710T1150Z_zz.json.gz";
     const LATE: &str = "123456789012_CloudTrail_eu-west-1_20230710T1155Z_aa.json.gz";
 
-    fn names(files: &[LocalFile]) -> Vec<&str> {
-        files.iter().map(|f| f.origin.name.rsplit('/').next().unwrap()).collect()
+    fn names(files: &[LocalFile]) -> Vec<String> {
+        files.iter().map(|f| f.name.to_string_lossy().into_owned()).collect()
     }
 
     #[test]

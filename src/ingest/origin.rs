@@ -52,6 +52,11 @@ impl Origin {
     }
 }
 
+/// When an object was delivered, by the last part of its name.
+pub(super) fn delivered(file: &str) -> Option<EventTime> {
+    Parts::of(file)?.delivered
+}
+
 #[derive(Default)]
 struct Parts<'a> {
     account: Option<&'a str>,

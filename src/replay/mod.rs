@@ -90,9 +90,28 @@ pub fn run(
     if let Some(path) = facts_out.as_deref().filter(|_| !stopped) {
         snapshot::save(&ledgers, path)?;
     }
-    let findings = detectors.judge(&ledgers, environment, span);
+    let findings = judge(&ledgers, detectors, environment, span);
     tally.distinct.count();
     Ok(Outcome { findings, tally, blind, keys: ledgers.keys(), stopped })
+}
+
+/// Judges each part of the facts on a thread of its own.
+fn judge(
+    ledgers: &Ledgers,
+    detectors: &Detectors,
+    environment: &Environment,
+    span: TimeRange,
+) -> Vec<Finding> {
+    let judge = |part| detectors.judge_part(ledgers, part, environment, span);
+    let found = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..ledgers.parts()).map(|part| scope.spawn(move || judge(part))).collect();
+        let mut found = judge(0);
+        for other in others {
+            found.append(&mut other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found
+    });
+    detectors.tell(ledgers, found, span)
 }
 
 /// What reading taught, before anybody judged it.
@@ -123,7 +142,7 @@ pub fn observe(request: Request, progress: &Progress) -> Result<Observed, Replay
     files.retain(|file| may_hold(file, span));
     workers[0].tally.files.outside = (listed - files.len()) as u64;
     // Files without a delivery time may hold anything: read first, they keep no window open behind them.
-    files.sort_by(|a, b| (a.origin.delivered, &a.path).cmp(&(b.origin.delivered, &b.path)));
+    files.sort_by(LocalFile::order);
     let pace = Pace { max_stored_bytes, leg_bytes: together::LEG_BYTES };
     let all_read = together::read(&files, &mut workers, pace, progress);
     let blind = blind_spots(workers.iter().flat_map(|w| w.tables().actions.iter().map(|a| &**a)));
@@ -137,7 +156,7 @@ pub fn observe(request: Request, progress: &Progress) -> Result<Observed, Replay
 
 /// A file holds nothing newer than its delivery.
 fn may_hold(file: &LocalFile, span: TimeRange) -> bool {
-    file.origin.delivered.is_none_or(|delivered| delivered.plus(CLOCK_SLACK) >= span.start)
+    file.delivered.is_none_or(|delivered| delivered.plus(CLOCK_SLACK) >= span.start)
 }
 
 #[cfg(test)]

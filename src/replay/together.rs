@@ -15,8 +15,9 @@ use super::Progress;
 use crate::engine::worker::Worker;
 use crate::ingest::{LocalFile, local};
 
-/// A leg ends after this many stored bytes: some tens of thousands to hundreds of thousands of events.
-pub(super) const LEG_BYTES: u64 = 32 << 20;
+/// A leg ends after this many stored bytes: some tens of thousands of events. Shorter legs cost time, as what was learnt is
+/// handed over more often; longer ones memory, as more minutes are open.
+pub(super) const LEG_BYTES: u64 = 4 << 20;
 /// A leg ends after this many files at the latest.
 const LEG_FILES: usize = 20_000;
 
@@ -107,8 +108,8 @@ impl Road<'_> {
     fn take(&self, file: &LocalFile, worker: &mut Worker, stored: &mut Vec<u8>) {
         let judged_before = worker.tally.judged;
         match local::read(file, self.max_stored_bytes, stored) {
-            Ok(()) => worker.take(&file.origin, stored),
-            Err(e) => worker.fail(&file.origin, &e),
+            Ok(()) => worker.take(&file.origin(), stored),
+            Err(e) => worker.fail(&file.origin(), &e),
         }
         self.progress.bytes.fetch_add(stored.len() as u64, Ordering::Relaxed);
         self.progress.files.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +129,7 @@ impl Road<'_> {
         self.moved.notify_all();
         self.open_letters(me, worker);
         let first_unread = by_all.checked_sub(1).and_then(|last| self.files.get(self.ends[last]));
-        if let Some(delivered) = first_unread.and_then(|file| file.origin.delivered) {
+        if let Some(delivered) = first_unread.and_then(|file| file.delivered) {
             worker.close_before(delivered);
         }
     }

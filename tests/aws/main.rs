@@ -54,8 +54,8 @@ impl Trail {
         let options = Options { days: 3, accounts: 1, events_per_day: 200, seed, ..Options::default() };
         simulate(&options, &logs, 1, |_| Verdict::GoOn).expect("a simulated trail");
         let files = local::list(&[logs.join("AWSLogs")]).expect("files").into_iter().map(|file| {
-            let key = file.path.strip_prefix(&logs).expect("a path below").to_string_lossy().into_owned();
-            (key, std::fs::read(&file.path).expect("a file"))
+            let key = file.path().strip_prefix(&logs).expect("a path below").to_string_lossy().into_owned();
+            (key, std::fs::read(file.path()).expect("a file"))
         });
         let objects: Vec<_> = files.collect();
         let config = Config::default();

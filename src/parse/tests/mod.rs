@@ -56,7 +56,7 @@ fn texts(folder: OsString) -> impl Iterator<Item = String> {
     local::list(&[folder.into()]).unwrap().into_iter().map(move |file| {
         local::read(&file, 1 << 30, &mut stored).unwrap();
         let (bytes, ending) = inflater.inflate(&stored);
-        assert_eq!(ending, Ending::Complete, "{}", file.origin.name);
+        assert_eq!(ending, Ending::Complete, "{}", file.origin().name);
         String::from_utf8_lossy(bytes).into_owned()
     })
 }
