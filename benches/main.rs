@@ -5,9 +5,10 @@ mod inflate;
 mod objects;
 mod observe;
 mod parse;
+mod policy;
 mod trail;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, inflate::bench, parse::bench, observe::bench, trail::bench);
+criterion_group!(benches, inflate::bench, parse::bench, observe::bench, policy::bench, trail::bench);
 criterion_main!(benches);

@@ -64,6 +64,16 @@ impl EventTime {
             .or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_second())))
     }
 
+    /// Reads the time of a record. All of CloudTrail's are UTC, so one without an offset is: tables that logs are loaded into
+    /// drop it.
+    pub fn parse_logged(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| {
+            let with_time = text.len() > "2026-03-01".len();
+            let utc = with_time.then(|| text.parse::<jiff::civil::DateTime>().ok()).flatten()?;
+            Some(Self(utc.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second()))
+        })
+    }
+
     /// The one form AWS writes, `YYYY-MM-DDThh:mm:ssZ`, without going through a general parser.
     fn parse_fixed(b: &[u8]) -> Option<Self> {
         let b: &[u8; 20] = b.try_into().ok()?;
@@ -136,8 +146,18 @@ mod tests {
 
     #[test]
     fn reads_what_aws_writes_and_the_other_rfc_3339_forms() {
-        for text in ["2023-07-10T11:54:47Z", "2023-07-10T11:54:47.250Z", "2023-07-10T13:54:47+02:00"] {
-            assert_eq!(EventTime::parse(text).unwrap().to_string(), "2023-07-10T11:54:47Z", "{text}");
+        for text in [
+            "2023-07-10T11:54:47Z",
+            "2023-07-10T11:54:47.250Z",
+            "2023-07-10T13:54:47+02:00",
+            "2023-07-10 11:54:47Z",
+            "2023-07-10 11:54:47",
+            "2023-07-10 11:54:47.000000000",
+        ] {
+            assert_eq!(EventTime::parse_logged(text).unwrap().to_string(), "2023-07-10T11:54:47Z", "{text}");
+        }
+        for text in ["2023-07-10 11:54:47", "2023-07-10T11:54:47.000000000"] {
+            assert_eq!(EventTime::parse(text), None, "{text}");
         }
         for text in [
             "",
@@ -149,7 +169,7 @@ mod tests {
             "2023- 7-10T00:00:00Z",
             "2023-07-10T\u{7f}0:00:00Z",
         ] {
-            assert_eq!(EventTime::parse(text), None, "{text}");
+            assert_eq!(EventTime::parse_logged(text), None, "{text}");
         }
     }
 

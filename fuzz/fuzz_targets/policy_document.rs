@@ -5,8 +5,15 @@ use libfuzzer_sys::fuzz_target;
 use trailhound_detectors::environment::Organization;
 use trailhound_detectors::policy_change::{Kind, explain};
 
-const KINDS: [Option<Kind>; 5] =
-    [None, Some(Kind::Identity), Some(Kind::Trust), Some(Kind::Resource), Some(Kind::Guardrail)];
+const KINDS: [Option<Kind>; 7] = [
+    None,
+    Some(Kind::Identity),
+    Some(Kind::Trust),
+    Some(Kind::Resource),
+    Some(Kind::Guardrail),
+    Some(Kind::Cedar),
+    Some(Kind::OpenSearch),
+];
 
 fuzz_target!(|text: &str| {
     for kind in KINDS {

@@ -23,14 +23,14 @@ Examples:
 Exit codes: 0 nothing as grave as --fail-on, 1 failed, 2 wrong command line or configuration,
 3 not a policy, 4 a verdict reached --fail-on.";
 
-/// No policy is longer; what lies behind is not read.
+/// Longer than any policy may be with its percent-encoding: what lies behind is not read, and the text is refused.
 const MAX_READ: u64 = 1024 * 1024;
 
 /// Judge a policy document as policy_change would: what it opens, to whom, and why
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The document, as JSON; - is standard input
+    /// The document, as JSON or Cedar; - is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 
@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     kind: Option<As>,
 
     /// The account it belongs to: others are strangers
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    account: String,
+    #[arg(long, value_name = "ID", value_parser = account)]
+    account: Option<String>,
 
     /// The configuration, for the organization and trusted accounts
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -64,6 +64,10 @@ enum As {
     Trust,
     /// Who may come to a resource
     Resource,
+    /// Cedar, of Verified Permissions and Verified Access
+    Cedar,
+    /// Rules of OpenSearch Serverless
+    Opensearch,
 }
 
 /// How the verdicts are written.
@@ -79,13 +83,25 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         Some(file) => Config::load(file).map_err(config::refused)?,
         None => Config::default(),
     };
-    let text = read(arguments)?;
+    let bytes = read(arguments)?;
+    // Editors of Windows begin a file with a byte order mark.
+    let Ok(text) = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)) else {
+        writeln!(anstream::stderr().lock(), "not a policy: not text in UTF-8")?;
+        return Ok(exit::UNREADABLE);
+    };
     let kind = arguments.kind.map(|kind| match kind {
         As::Identity => Kind::Identity,
         As::Trust => Kind::Trust,
         As::Resource => Kind::Resource,
+        As::Cedar => Kind::Cedar,
+        As::Opensearch => Kind::OpenSearch,
     });
-    let explanation = match policy_change::explain(&text, kind, &arguments.account, &config.organization) {
+    let explanation = match policy_change::explain(
+        text,
+        kind,
+        arguments.account.as_deref().unwrap_or_default(),
+        &config.organization,
+    ) {
         Ok(explanation) => explanation,
         Err(why) => {
             writeln!(anstream::stderr().lock(), "not a policy: {why}")?;
@@ -104,24 +120,25 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     Ok(if reached { exit::ALERTED } else { exit::OK })
 }
 
-fn read(arguments: &Arguments) -> anyhow::Result<String> {
-    let mut text = String::new();
-    if arguments.file.as_os_str() == "-" {
-        io::stdin()
-            .lock()
-            .take(MAX_READ)
-            .read_to_string(&mut text)
-            .context("failed to read standard input")?;
+fn account(text: &str) -> Result<String, &'static str> {
+    let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Ok(text.to_owned()) } else { Err("an account id has 12 digits") }
+}
+
+fn read(arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
+    let file = &arguments.file;
+    let mut bytes = Vec::new();
+    if file.as_os_str() == "-" {
+        io::stdin().lock().take(MAX_READ).read_to_end(&mut bytes).context("failed to read standard input")?;
     } else {
-        let file = &arguments.file;
         let what = || format!("failed to read {}", file.display());
         std::fs::File::open(file)
             .with_context(what)?
             .take(MAX_READ)
-            .read_to_string(&mut text)
+            .read_to_end(&mut bytes)
             .with_context(what)?;
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 fn write_text(out: &mut impl Write, explanation: &Explanation) -> io::Result<()> {

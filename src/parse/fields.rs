@@ -75,7 +75,7 @@ impl<F: FnMut(Event<'_>)> Sink<'_, F> {
         if fields.time.is_empty() {
             return self.parsed.skip(SkipReason::NoTime, fields.event_id);
         }
-        let Some(time) = EventTime::parse(fields.time) else {
+        let Some(time) = EventTime::parse_logged(fields.time) else {
             return self.parsed.skip(SkipReason::BadTime, fields.time);
         };
         if fields.source.is_empty() || fields.name.is_empty() {

@@ -4,6 +4,7 @@ use crate::environment::Organization;
 use crate::policy_change::difference::{self, quote};
 use crate::policy_change::document::{Document, Effect};
 use crate::policy_change::verdict::{Code, Verdict};
+use crate::policy_change::work::Work;
 use crate::policy_change::{identity, resource};
 
 use serde::{Deserialize, Serialize};
@@ -76,22 +77,47 @@ pub(crate) struct Setting<'a> {
 
 /// Verdicts on a document by itself, the gravest first.
 pub(crate) fn judge(document: &Document, setting: &Setting<'_>) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    match setting.kind {
-        Kind::Identity => identity::judge(document, &mut verdicts),
-        Kind::Trust | Kind::Resource => resource::judge(document, setting, &mut verdicts),
-        Kind::Guardrail | Kind::Endpoint | Kind::Scope | Kind::OpenSearch | Kind::Cedar => {}
-    }
+    let work = Work::default();
+    let mut verdicts = judge_with(document, setting, &work);
+    verdicts.extend(cut_short(&work));
     sort(&mut verdicts);
     verdicts
 }
 
+fn judge_with(document: &Document, setting: &Setting<'_>, work: &Work) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    match setting.kind {
+        Kind::Identity => identity::judge(document, work, &mut verdicts),
+        Kind::Trust | Kind::Resource => resource::judge(document, setting, work, &mut verdicts),
+        Kind::Guardrail | Kind::Endpoint | Kind::Scope | Kind::OpenSearch | Kind::Cedar => {}
+    }
+    verdicts
+}
+
+/// What to say when the work was used up: the rest of the document may hold anything.
+fn cut_short(work: &Work) -> Option<Verdict> {
+    let said = "so many patterns are to be compared that only a part was judged";
+    work.is_used_up().then(|| Verdict::new(Code::Intricate, said.to_owned(), Vec::new()))
+}
+
+/// What a change of a document comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Compared {
+    /// The gravest first.
+    pub(crate) verdicts: Vec<Verdict>,
+    /// What it adds, in plain words, a few lines.
+    pub(crate) added: Vec<String>,
+    /// What it removes.
+    pub(crate) removed: Vec<String>,
+}
+
 /// Verdicts on what a document adds to the one before it: those that rest on a statement that allows something new, and
 /// one on each lost denial.
-pub(crate) fn judge_change(old: &Document, new: &Document, setting: &Setting<'_>) -> Vec<Verdict> {
-    let difference = difference::between(old, new);
-    let mut verdicts = if difference.added.is_empty() { Vec::new() } else { judge(new, setting) };
-    verdicts.retain(|v| v.statements.iter().any(|s| difference.added.contains(s)));
+pub(crate) fn judge_change(old: &Document, new: &Document, setting: &Setting<'_>) -> Compared {
+    let work = Work::default();
+    let difference = difference::between(old, new, &work);
+    let mut verdicts = if difference.added.is_empty() { Vec::new() } else { judge_with(new, setting, &work) };
+    verdicts.retain(|v| v.statements.iter().any(|s| difference.added.binary_search(s).is_ok()));
     let code = if setting.kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
     verdicts.extend(
         difference
@@ -100,25 +126,17 @@ pub(crate) fn judge_change(old: &Document, new: &Document, setting: &Setting<'_>
             .filter_map(|i| old.statements.get(*i))
             .map(|deny| Verdict::new(code, format!("gone or narrower: {}", quote(deny)), Vec::new())),
     );
+    verdicts.extend(cut_short(&work));
     sort(&mut verdicts);
-    verdicts
-}
-
-/// What a document adds and removes, in plain words, a few lines each.
-pub(crate) fn words(old: &Document, new: &Document) -> (Vec<String>, Vec<String>) {
-    const SHOWN: usize = 4;
-    let difference = difference::between(old, new);
-    let quotes = |document: &Document, positions: &[usize]| {
-        positions
-            .iter()
-            .take(SHOWN)
-            .filter_map(|i| document.statements.get(*i))
-            .map(quote)
-            .collect::<Vec<_>>()
-    };
     let mut removed = quotes(old, &difference.undenied);
     removed.extend(quotes(old, &difference.removed));
-    (quotes(new, &difference.added), removed)
+    Compared { verdicts, added: quotes(new, &difference.added), removed }
+}
+
+/// The first few statements, in words.
+fn quotes(document: &Document, positions: &[usize]) -> Vec<String> {
+    const SHOWN: usize = 4;
+    positions.iter().take(SHOWN).filter_map(|i| document.statements.get(*i)).map(quote).collect()
 }
 
 /// Denials of a document, for what is lost when it goes.
@@ -128,4 +146,148 @@ pub(crate) fn denials(document: &Document) -> impl Iterator<Item = String> + '_ 
 
 fn sort(verdicts: &mut [Verdict]) {
     verdicts.sort_by(|a, b| (b.severity, a.code, &a.text).cmp(&(a.severity, b.code, &b.text)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy_change::document::MAX_ELEMENTS;
+
+    const LENGTH: usize = 128 * 1024;
+
+    /// Pieces up to the length of a large document.
+    fn pieces(length: usize, piece: impl Fn(usize) -> String) -> String {
+        let mut text = String::new();
+        for i in 0.. {
+            if text.len() >= length {
+                break;
+            }
+            let comma = if i == 0 { "" } else { "," };
+            text.push_str(comma);
+            text.push_str(&piece(i));
+        }
+        text
+    }
+
+    fn document(statements: &str) -> Document {
+        Document::of_text(&format!(r#"{{"Statement":[{statements}]}}"#)).unwrap()
+    }
+
+    fn work_of(kind: Kind, document: &Document) -> Work {
+        let work = Work::default();
+        let setting = Setting { kind, account: "111122223333", organization: &Organization::default() };
+        judge_with(document, &setting, &work);
+        work
+    }
+
+    fn ordinary(kind: Kind, changed: &str) -> Document {
+        document(&pieces(LENGTH, |i| match kind {
+            Kind::Identity => format!(
+                r#"{{"Effect":"Allow","Action":["s3:Get*","s3:PutObject","dynamodb:Query"],"Resource":["arn:aws:s3:::b-{i}{changed}/*"],"Condition":{{"StringEquals":{{"aws:ResourceTag/team":"t{i}"}}}}}}"#
+            ),
+            _ => format!(
+                r#"{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{i:012}:root"}},"Action":["s3:GetObject","s3:ListBucket"],"Resource":"arn:aws:s3:::b/{i}{changed}/*"}}"#
+            ),
+        }))
+    }
+
+    #[test]
+    fn large_ordinary_documents_are_judged_whole() {
+        for kind in [Kind::Identity, Kind::Resource] {
+            let work = work_of(kind, &ordinary(kind, ""));
+            assert!(!work.is_used_up() && work.taken() < 300_000, "{kind:?} takes {}", work.taken());
+        }
+        let (old, new) = (ordinary(Kind::Resource, ""), ordinary(Kind::Resource, "x"));
+        let work = Work::default();
+        difference::between(&old, &old, &work);
+        assert_eq!(work.taken(), 0, "equal statements are not compared");
+        let mut one_more = old.clone();
+        one_more.statements.extend(new.statements.iter().take(5).cloned());
+        difference::between(&old, &one_more, &work);
+        assert!(!work.is_used_up(), "takes {}", work.taken());
+    }
+
+    /// Documents that ask for a comparison of everything with everything.
+    fn hostile() -> Vec<(&'static str, Kind, Document)> {
+        let half = LENGTH / 2;
+        let allow = |actions: &str, resource: &str| {
+            format!(r#"{{"Effect":"Allow","Action":[{actions}],"Resource":"{resource}"}}"#)
+        };
+        let fence = r#""Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-abc12345"}}"#;
+        let deny = |length| {
+            let actions = pieces(length, |i| format!("\"s3:*{i}*x\""));
+            format!(r#"{{"Effect":"Deny","Principal":"*","Action":[{actions}],"Resource":"*",{fence}}}"#)
+        };
+        let fenced = |denials: &str| {
+            let actions = pieces(half, |i| format!("\"s3:{i}Object\""));
+            document(&format!(
+                r#"{denials},{{"Effect":"Allow","Principal":"*","Action":[{actions}],"Resource":"*"}}"#
+            ))
+        };
+        let long = |letters: &str| pieces(half, |i| format!("\"{}{i}\"", letters.repeat(1_000)));
+        let services = pieces(half, |i| format!("\"*{i}*\""));
+        vec![
+            ("patterns", Kind::Identity, document(&allow(&pieces(LENGTH, |i| format!("\"*{i}*e*i\"")), "*"))),
+            (
+                "statements",
+                Kind::Identity,
+                document(&pieces(LENGTH, |i| {
+                    allow(&format!("\"*:*{i}*e*\",\"*:*{i}*a*\",\"i*:*{i}*\""), "x")
+                })),
+            ),
+            (
+                "services a role may be passed to",
+                Kind::Identity,
+                document(&format!(
+                    r#"{{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{{"StringLike":{{"iam:PassedToService":[{services}]}}}}}},{}"#,
+                    allow("\"*:*\"", "arn:x")
+                )),
+            ),
+            ("a denial and an allowance", Kind::Resource, fenced(&deny(half))),
+            ("many denials", Kind::Resource, fenced(&vec![deny(half / 16); 16].join(","))),
+            (
+                "long patterns",
+                Kind::Resource,
+                document(&format!(
+                    r#"{{"Effect":"Deny","Principal":"*","Action":"*","Resource":[{}],{fence}}},{{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":[{}]}}"#,
+                    long("*a"),
+                    long("aa")
+                )),
+            ),
+        ]
+    }
+
+    #[test]
+    fn hostile_documents_are_judged_in_part_and_said_to_be() {
+        let organization = Organization::default();
+        for (name, kind, document) in hostile() {
+            let work = work_of(kind, &document);
+            assert!(work.taken() <= crate::policy_change::work::MAX_STEPS, "{name}");
+            let setting = Setting { kind, account: "111122223333", organization: &organization };
+            let verdicts = judge(&document, &setting);
+            let said = verdicts.iter().any(|v| v.code == Code::Intricate);
+            assert_eq!(said, work.is_used_up(), "{name}");
+        }
+        let used_up =
+            hostile().iter().filter(|(_, kind, document)| work_of(*kind, document).is_used_up()).count();
+        assert!(used_up >= 4, "only {used_up} of the documents ask for much");
+    }
+
+    #[test]
+    fn comparing_hostile_documents_ends_too() {
+        let statements = |sign: &str| {
+            document(&pieces(LENGTH, |i| {
+                format!(
+                    r#"{{"Effect":"Allow","Action":["s3:*{i}{sign}*","s3:*{sign}{i}"],"Resource":"*{i}"}}"#
+                )
+            }))
+        };
+        let (old, new) = (statements("a"), statements("b"));
+        assert!(old.statements.len() < MAX_ELEMENTS);
+        let organization = Organization::default();
+        let setting = Setting { kind: Kind::Resource, account: "", organization: &organization };
+        let compared = judge_change(&old, &new, &setting);
+        assert!(compared.verdicts.iter().any(|v| v.code == Code::Intricate));
+        assert_eq!(compared, judge_change(&old, &new, &setting), "in steps, not in time");
+    }
 }

@@ -8,7 +8,7 @@ use crate::policy_change::path::scalar;
 use crate::policy_change::wildcard::is_anything;
 
 /// One operator and key with its values: any of them may match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Condition {
     /// The operator's family.
     pub test: Test,
@@ -200,10 +200,15 @@ fn is_narrow_network(range: &str) -> bool {
 
 /// The first values, for people.
 pub(crate) fn shorten(values: &[String]) -> String {
+    shorten_each(values, |value| clip(value))
+}
+
+/// The first of some things, each in words, for people: nothing is written of the rest but how many they are.
+pub(crate) fn shorten_each<T>(things: &[T], words: impl Fn(&T) -> String) -> String {
     const SHOWN: usize = 3;
-    let mut text = values.iter().take(SHOWN).map(|v| clip(v)).collect::<Vec<_>>().join(", ");
-    if values.len() > SHOWN {
-        text.push_str(&format!(" and {} more", values.len() - SHOWN));
+    let mut text = things.iter().take(SHOWN).map(words).collect::<Vec<_>>().join(", ");
+    if things.len() > SHOWN {
+        text.push_str(&format!(" and {} more", things.len() - SHOWN));
     }
     text
 }

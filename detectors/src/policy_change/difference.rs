@@ -1,16 +1,17 @@
 //! What a new document allows that the one before it did not, and which denials are gone.
 
-use crate::policy_change::condition::{Condition, clip, shorten};
+use std::collections::BTreeSet;
+
+use crate::policy_change::condition::{Condition, clip, shorten, shorten_each};
 use crate::policy_change::document::{Document, Effect, Elements, Principal, Statement};
-use crate::policy_change::wildcard::{Case, is_anything, matches};
+use crate::policy_change::wildcard::{Case, is_anything};
+use crate::policy_change::work::Work;
 
-/// Comparing pairs of values stops here; what is not compared counts as new.
-const MAX_COMPARISONS: usize = 50_000;
-
-/// Statements of a new document that the old one does not already cover, by position; and the denials it lost.
+/// Statements of a new document that the old one does not already cover, by position; and the denials it lost. What there was
+/// no work left to compare counts as new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// Positions in the new document of `Allow` statements that allow something new.
+    /// Positions in the new document of `Allow` statements that allow something new, in order.
     pub(crate) added: Vec<usize>,
     /// Positions in the old document of `Allow` statements the new one does not cover.
     pub(crate) removed: Vec<usize>,
@@ -19,94 +20,119 @@ pub(crate) struct Difference {
 }
 
 /// Compares two documents.
-pub(crate) fn between(old: &Document, new: &Document) -> Difference {
-    let mut budget = MAX_COMPARISONS;
+pub(crate) fn between(old: &Document, new: &Document, work: &Work) -> Difference {
     Difference {
-        added: uncovered(new, old, Effect::Allow, &mut budget),
-        removed: uncovered(old, new, Effect::Allow, &mut budget),
-        undenied: uncovered(old, new, Effect::Deny, &mut budget),
+        added: uncovered(new, old, Effect::Allow, work),
+        removed: uncovered(old, new, Effect::Allow, work),
+        undenied: uncovered(old, new, Effect::Deny, work),
     }
 }
 
 /// Positions of statements in `what` with this effect that no statement of `by` covers.
-fn uncovered(what: &Document, by: &Document, effect: Effect, budget: &mut usize) -> Vec<usize> {
+fn uncovered(what: &Document, by: &Document, effect: Effect, work: &Work) -> Vec<usize> {
     let candidates: Vec<&Statement> = by.statements.iter().filter(|s| s.effect == effect).collect();
+    // Most statements stay as they are: those are found without comparing each with each.
+    let same: BTreeSet<&Statement> = candidates.iter().copied().collect();
     what.statements
         .iter()
         .enumerate()
-        .filter(|(_, statement)| statement.effect == effect && !is_covered(statement, &candidates, budget))
+        .filter(|(_, s)| s.effect == effect && !same.contains(s) && !is_covered(s, &candidates, work))
         .map(|(i, _)| i)
         .collect()
 }
 
-fn is_covered(statement: &Statement, candidates: &[&Statement], budget: &mut usize) -> bool {
-    if candidates.iter().any(|c| covers(c, statement, budget)) {
+/// The values of an element, or some of them.
+#[derive(Debug)]
+enum Part<'s, T> {
+    Only(&'s [T]),
+    AllBut(&'s [T]),
+    Absent,
+}
+
+impl<T> Copy for Part<'_, T> {}
+
+impl<T> Clone for Part<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Elements<T> {
+    fn part(&self) -> Part<'_, T> {
+        match self {
+            Self::Only(values) => Part::Only(values),
+            Self::AllBut(values) => Part::AllBut(values),
+            Self::Absent => Part::Absent,
+        }
+    }
+}
+
+fn is_covered(statement: &Statement, candidates: &[&Statement], work: &Work) -> bool {
+    let (actions, principals) = (statement.actions.part(), statement.principals.part());
+    let any_covers = |actions, principals| {
+        candidates.iter().any(|wide| covers(wide, statement, actions, principals, work))
+    };
+    if any_covers(actions, principals) {
         return true;
     }
     // No single statement covers it; perhaps several do, each some of its principals and actions.
-    let (Elements::Only(actions), Elements::Only(_) | Elements::Absent) =
-        (&statement.actions, &statement.principals)
-    else {
-        return false;
+    let Part::Only(actions) = actions else { return false };
+    let each_action = |principals| {
+        actions.iter().all(|action| any_covers(Part::Only(std::slice::from_ref(action)), principals))
     };
-    let principals: Vec<Option<&Principal>> = match &statement.principals {
-        Elements::Only(principals) => principals.iter().map(Some).collect(),
-        _ => vec![None],
-    };
-    if actions.len().saturating_mul(principals.len()) <= 1 {
-        return false;
+    match principals {
+        Part::Only([]) | Part::AllBut(_) => false,
+        Part::Only([_]) | Part::Absent if actions.len() <= 1 => false,
+        Part::Only(principals) => {
+            principals.iter().all(|principal| each_action(Part::Only(std::slice::from_ref(principal))))
+        }
+        Part::Absent => each_action(Part::Absent),
     }
-    principals.iter().all(|principal| {
-        actions.iter().all(|action| {
-            let part = Statement {
-                sid: String::new(),
-                principals: principal.map_or(Elements::Absent, |p| Elements::Only(vec![p.clone()])),
-                actions: Elements::Only(vec![action.clone()]),
-                ..statement.clone()
-            };
-            candidates.iter().any(|c| covers(c, &part, budget))
-        })
-    })
 }
 
-/// Whether everything `narrow` says, `wide` says too.
-fn covers(wide: &Statement, narrow: &Statement, budget: &mut usize) -> bool {
-    let cost = pairs(wide.actions.values().len(), narrow.actions.values().len())
-        + pairs(wide.resources.values().len(), narrow.resources.values().len())
-        + pairs(wide.principals.values().len(), narrow.principals.values().len());
-    // Some for the work around the comparisons.
-    match budget.checked_sub(cost + 4) {
-        Some(left) => *budget = left,
-        None => return false,
-    }
+/// Whether everything a statement says of these actions and principals, `wide` says too.
+fn covers(
+    wide: &Statement,
+    narrow: &Statement,
+    actions: Part<'_, String>,
+    principals: Part<'_, Principal>,
+    work: &Work,
+) -> bool {
     // The conditions of the wide one must all stand in the narrow one: more conditions narrow further.
-    wide.conditions.iter().all(|c| narrow.conditions.iter().any(|n| n == c || narrower(n, c)))
-        && actions_cover(&wide.actions, &narrow.actions)
-        && resources_cover(&wide.resources, &narrow.resources)
-        && elements_cover(&wide.principals, &narrow.principals, principal_covers)
-}
-
-fn pairs(a: usize, b: usize) -> usize {
-    a.saturating_mul(b)
+    elements_cover(wide.actions.part(), actions, work, |w, n| work.matches(w, n, Case::Ignored))
+        && elements_cover(wide.principals.part(), principals, work, principal_covers)
+        && wide.conditions.iter().all(|c| {
+            narrow
+                .conditions
+                .iter()
+                .any(|n| work.spend(8 + c.values.len()) && (n == c || narrower(n, c, work)))
+        })
+        && resources_cover(&wide.resources, &narrow.resources, work)
 }
 
 /// The same test with fewer values.
-fn narrower(narrow: &Condition, wide: &Condition) -> bool {
-    !wide.negated
-        && Condition { values: Vec::new(), ..narrow.clone() }
-            == Condition { values: Vec::new(), ..wide.clone() }
-        && !narrow.values.is_empty()
-        && narrow.values.iter().all(|v| wide.values.contains(v))
+fn narrower(narrow: &Condition, wide: &Condition, work: &Work) -> bool {
+    let same_test = (narrow.test, narrow.if_exists, narrow.quantifier, &narrow.key)
+        == (wide.test, wide.if_exists, wide.quantifier, &wide.key);
+    if wide.negated || narrow.negated || !same_test || narrow.values.is_empty() {
+        return false;
+    }
+    // Sorting takes a few comparisons for each.
+    if !work.spend(8 * (wide.values.len() + narrow.values.len())) {
+        return false;
+    }
+    let wide: BTreeSet<&String> = wide.values.iter().collect();
+    narrow.values.iter().all(|value| wide.contains(value))
 }
 
 /// Whether the actions of one statement stand for all of another's.
-pub(crate) fn actions_cover(wide: &Elements<String>, narrow: &Elements<String>) -> bool {
-    elements_cover(wide, narrow, |w, n| matches(w, n, Case::Ignored))
+pub(crate) fn actions_cover(wide: &Elements<String>, narrow: &Elements<String>, work: &Work) -> bool {
+    elements_cover(wide.part(), narrow.part(), work, |w, n| work.matches(w, n, Case::Ignored))
 }
 
 /// Whether the resources of one statement stand for all of another's.
-pub(crate) fn resources_cover(wide: &Elements<String>, narrow: &Elements<String>) -> bool {
-    elements_cover(wide, narrow, |w, n| matches(w, n, Case::Counts))
+pub(crate) fn resources_cover(wide: &Elements<String>, narrow: &Elements<String>, work: &Work) -> bool {
+    elements_cover(wide.part(), narrow.part(), work, |w, n| work.matches(w, n, Case::Counts))
 }
 
 fn principal_covers(wide: &Principal, narrow: &Principal) -> bool {
@@ -120,20 +146,26 @@ fn principal_covers(wide: &Principal, narrow: &Principal) -> bool {
         || (wide.kind == narrow.kind && bare(wide) == crate::actor::account_of_arn(&narrow.value))
 }
 
-fn elements_cover<T>(wide: &Elements<T>, narrow: &Elements<T>, one_covers: impl Fn(&T, &T) -> bool) -> bool {
+fn elements_cover<T>(
+    wide: Part<'_, T>,
+    narrow: Part<'_, T>,
+    work: &Work,
+    one_covers: impl Fn(&T, &T) -> bool,
+) -> bool {
+    // A step for each pair that is looked at, beside what comparing it takes.
+    let any = |values: &[T], covers: &dyn Fn(&T) -> bool| values.iter().any(|v| work.spend(1) && covers(v));
     match (wide, narrow) {
-        (Elements::Only(wide), Elements::Only(narrow)) => {
-            narrow.iter().all(|n| wide.iter().any(|w| one_covers(w, n)))
-        }
+        (Part::Only(wide), Part::Only(narrow)) => narrow.iter().all(|n| any(wide, &|w| one_covers(w, n))),
         // All but a few covers all but more.
-        (Elements::AllBut(wide), Elements::AllBut(narrow)) => {
-            wide.iter().all(|w| narrow.iter().any(|n| one_covers(n, w)))
+        (Part::AllBut(wide), Part::AllBut(narrow)) => wide.iter().all(|w| any(narrow, &|n| one_covers(n, w))),
+        (Part::AllBut(wide), Part::Only(narrow)) => {
+            let apart = narrow
+                .iter()
+                .all(|n| !work.is_used_up() && !any(wide, &|w| one_covers(w, n) || one_covers(n, w)));
+            apart && !work.is_used_up()
         }
-        (Elements::AllBut(wide), Elements::Only(narrow)) => {
-            narrow.iter().all(|n| !wide.iter().any(|w| one_covers(w, n) || one_covers(n, w)))
-        }
-        (Elements::Absent, Elements::Absent) => true,
-        (Elements::Only(_) | Elements::Absent, _) | (_, Elements::Absent) => false,
+        (Part::Absent, Part::Absent) => true,
+        (Part::Only(_) | Part::Absent, _) | (_, Part::Absent) => false,
     }
 }
 
@@ -154,15 +186,14 @@ pub(crate) fn quote(statement: &Statement) -> String {
         text.push_str(" on ");
         text.push_str(&resources);
     }
-    let principals: Vec<String> = statement.principals.values().iter().map(|p| p.value.clone()).collect();
+    let principals = statement.principals.values();
     if !principals.is_empty() {
         let but = if matches!(statement.principals, Elements::AllBut(_)) { "all but " } else { "" };
-        text.push_str(&format!(" to {but}{}", shorten(&principals)));
+        text.push_str(&format!(" to {but}{}", shorten_each(principals, |p| clip(&p.value))));
     }
     if !statement.conditions.is_empty() {
-        let keys: Vec<String> =
-            statement.conditions.iter().map(|c| format!("{} {}", c.key, shorten(&c.values))).collect();
-        text.push_str(&format!(" if {}", shorten(&keys)));
+        let test = |c: &Condition| clip(&format!("{} {}", clip(&c.key), shorten(&c.values)));
+        text.push_str(&format!(" if {}", shorten_each(&statement.conditions, test)));
     }
     if !statement.sid.is_empty() {
         text.push_str(&format!(" ({})", clip(&statement.sid)));
@@ -200,7 +231,7 @@ mod tests {
     }
 
     fn added(old: &str, new: &str) -> usize {
-        between(&document(old), &document(new)).added.len()
+        between(&document(old), &document(new), &Work::default()).added.len()
     }
 
     const GET: &str = r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::a/*"}"#;
@@ -236,8 +267,9 @@ mod tests {
     fn a_lost_denial_is_seen() {
         let deny = r#"{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}"#;
         let part = r#"{"Effect":"Deny","Action":"cloudtrail:StopLogging","Resource":"*"}"#;
-        assert_eq!(between(&document(deny), &document(part)).undenied, [0]);
-        assert!(between(&document(part), &document(deny)).undenied.is_empty());
+        let undenied = |old, new| between(&document(old), &document(new), &Work::default()).undenied;
+        assert_eq!(undenied(deny, part), [0]);
+        assert!(undenied(part, deny).is_empty());
     }
 
     #[test]

@@ -5,12 +5,16 @@
 
 use crate::json::{self, JsonError, Value, one_or_many};
 use crate::policy_change::condition::{self, Condition};
+use crate::policy_change::extract;
 use crate::policy_change::path::member;
 
 /// Longer documents are not opened. The longest AWS takes is 100 KB (OpenSearch Service).
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
 /// More statements, principals, actions, resources and condition values than this together are not looked at.
 pub(crate) const MAX_ELEMENTS: usize = 16_384;
+
+/// More statements than this are not looked at: so many, of 60 bytes each, are longer than any policy may be.
+pub(crate) const MAX_STATEMENTS: usize = 2_048;
 
 /// Why a document was not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +25,9 @@ pub enum Unreadable {
     /// Over [`MAX_ELEMENTS`].
     #[error("more than {MAX_ELEMENTS} elements")]
     TooMany,
+    /// Over [`MAX_STATEMENTS`].
+    #[error("more than {MAX_STATEMENTS} statements")]
+    TooManyStatements,
     /// Not JSON, or nested too deep.
     #[error(transparent)]
     Json(#[from] JsonError),
@@ -45,7 +52,7 @@ pub(crate) struct Document {
 }
 
 /// Whether a statement gives or takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Effect {
     /// `Allow`.
     Allow,
@@ -54,7 +61,7 @@ pub(crate) enum Effect {
 }
 
 /// One statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Statement {
     /// `Sid`, or nothing.
     pub sid: String,
@@ -71,7 +78,7 @@ pub(crate) struct Statement {
 }
 
 /// The values of an element, of its `Not` form, or neither.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Elements<T> {
     /// These.
     Only(Vec<T>),
@@ -92,7 +99,7 @@ impl<T> Elements<T> {
 }
 
 /// A principal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Principal {
     /// Which sort.
     pub kind: PrincipalKind,
@@ -116,7 +123,19 @@ pub(crate) enum PrincipalKind {
 }
 
 impl Document {
-    /// Reads a document's text: JSON, or JSON with percent-encoding.
+    /// Reads a text in any of the forms that facts keep in one: percent-encoded, quoted once more, or plain JSON.
+    pub(crate) fn of_text(text: &str) -> Result<Self, Unreadable> {
+        let text = extract::decode(text);
+        if text.len() > MAX_BYTES {
+            return Err(Unreadable::TooLong);
+        }
+        match json::parse(&text)? {
+            Value::String(inner) => Self::parse(&inner),
+            value => Self::read(&value),
+        }
+    }
+
+    /// Reads a text as facts keep it: JSON.
     pub(crate) fn parse(text: &str) -> Result<Self, Unreadable> {
         if text.len() > MAX_BYTES {
             return Err(Unreadable::TooLong);
@@ -135,6 +154,9 @@ impl Document {
             },
             _ => return Err(Unreadable::NoStatement),
         };
+        if statements.len() > MAX_STATEMENTS {
+            return Err(Unreadable::TooManyStatements);
+        }
         let mut budget = MAX_ELEMENTS;
         let statements = statements
             .iter()
@@ -289,6 +311,9 @@ mod tests {
             "\"a\",".repeat(MAX_ELEMENTS)
         );
         assert_eq!(Document::parse(&many), Err(Unreadable::TooMany));
+        let statements =
+            format!(r#"[{}{{"Effect":"Deny"}}]"#, r#"{"Effect":"Deny"},"#.repeat(MAX_STATEMENTS));
+        assert_eq!(Document::parse(&statements), Err(Unreadable::TooManyStatements));
         assert_eq!(
             Document::parse(&("[".repeat(100) + &"]".repeat(100))),
             Err(Unreadable::Json(JsonError::TooDeep))

@@ -8,7 +8,8 @@ use crate::policy_change::difference::is_broad;
 use crate::policy_change::document::{Document, Effect, Elements, Statement};
 use crate::policy_change::identity;
 use crate::policy_change::verdict::{Code, Verdict};
-use crate::policy_change::wildcard::{Case, is_anything, matches};
+use crate::policy_change::wildcard::{Case, is_anything};
+use crate::policy_change::work::Work;
 
 /// A known way to more rights.
 #[derive(Debug)]
@@ -44,26 +45,27 @@ static ASKED: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 });
 
 /// How an action is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Grant {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant<'d> {
     /// The statement that allows it, on the most.
     pub(crate) statement: usize,
     /// On all resources, or all of a type.
     pub(crate) on_everything: bool,
     /// Services the role may be passed to, where conditions say.
-    passed_to: Option<Vec<String>>,
+    passed_to: Option<&'d [String]>,
 }
 
 /// Which of the actions asked about a document allows.
-#[derive(Debug, Default)]
-pub(crate) struct Allowed {
-    grants: BTreeMap<&'static str, Grant>,
+#[derive(Debug)]
+pub(crate) struct Allowed<'d> {
+    /// One for each of [`ASKED`].
+    grants: Vec<Option<Grant<'d>>>,
 }
 
-impl Allowed {
+impl<'d> Allowed<'d> {
     /// Reads all statements once.
-    pub(crate) fn of(document: &Document) -> Self {
-        let mut grants: BTreeMap<&'static str, Grant> = BTreeMap::new();
+    pub(crate) fn of(document: &'d Document, work: &Work) -> Self {
+        let mut grants: Vec<Option<Grant<'d>>> = vec![None; ASKED.len()];
         for (index, statement) in document.statements.iter().enumerate() {
             if statement.effect != Effect::Allow {
                 continue;
@@ -73,12 +75,10 @@ impl Allowed {
                 on_everything: is_broad(&statement.resources) && !is_bounded(&statement.conditions),
                 passed_to: passed_to(&statement.conditions),
             };
-            for action in asked_of(statement) {
-                let known = grants.entry(action).or_insert_with(|| grant.clone());
-                if (grant.on_everything, grant.passed_to.is_none())
-                    > (known.on_everything, known.passed_to.is_none())
-                {
-                    *known = grant.clone();
+            let rank = |grant: &Grant<'_>| (grant.on_everything, grant.passed_to.is_none());
+            for (known, _) in grants.iter_mut().zip(asked_of(statement, work)).filter(|(_, asked)| *asked) {
+                if known.as_ref().is_none_or(|known| rank(&grant) > rank(known)) {
+                    *known = Some(grant);
                 }
             }
         }
@@ -88,8 +88,10 @@ impl Allowed {
                 && statement.conditions.is_empty()
                 && is_total(&statement.resources)
             {
-                for action in asked_of(statement) {
-                    grants.remove(action);
+                for (denied, _) in
+                    grants.iter_mut().zip(asked_of(statement, work)).filter(|(_, asked)| *asked)
+                {
+                    *denied = None;
                 }
             }
         }
@@ -97,8 +99,8 @@ impl Allowed {
     }
 
     /// How an action (lower case) is allowed, if it is.
-    pub(crate) fn get(&self, action: &str) -> Option<&Grant> {
-        self.grants.get(action)
+    pub(crate) fn get(&self, action: &str) -> Option<&Grant<'d>> {
+        self.grants.get(ASKED.binary_search(&action).ok()?)?.as_ref()
     }
 }
 
@@ -107,49 +109,51 @@ fn is_bounded(conditions: &[Condition]) -> bool {
     conditions.iter().any(|c| c.key == "iam:permissionsboundary" && !c.negated && !c.if_exists)
 }
 
-fn passed_to(conditions: &[Condition]) -> Option<Vec<String>> {
-    conditions.iter().find(|c| c.key == "iam:passedtoservice" && !c.negated).map(|c| c.values.clone())
+fn passed_to(conditions: &[Condition]) -> Option<&[String]> {
+    conditions.iter().find(|c| c.key == "iam:passedtoservice" && !c.negated).map(|c| c.values.as_slice())
 }
 
 fn is_total(resources: &Elements<String>) -> bool {
     matches!(resources, Elements::Only(resources) if resources.iter().any(|r| is_anything(r)))
 }
 
-/// The actions asked about that a statement's `Action` or `NotAction` stands for.
-fn asked_of(statement: &Statement) -> Vec<&'static str> {
+/// For each of [`ASKED`], whether a statement's `Action` or `NotAction` stands for it.
+fn asked_of(statement: &Statement, work: &Work) -> Vec<bool> {
+    // The list of answers.
+    if !work.spend(16) {
+        return Vec::new();
+    }
     match &statement.actions {
-        Elements::Only(patterns) => named(patterns),
-        Elements::AllBut(patterns) => {
-            let named = named(patterns);
-            ASKED.iter().copied().filter(|action| named.binary_search(action).is_err()).collect()
-        }
+        Elements::Only(patterns) => named(patterns, work),
+        Elements::AllBut(patterns) => named(patterns, work).into_iter().map(|named| !named).collect(),
         Elements::Absent => Vec::new(),
     }
 }
 
-fn named(patterns: &[String]) -> Vec<&'static str> {
-    let mut found = Vec::new();
+/// For each of [`ASKED`], whether a pattern stands for it.
+fn named(patterns: &[String], work: &Work) -> Vec<bool> {
+    let mut named = vec![false; ASKED.len()];
     for pattern in patterns {
+        if !work.spend(8) {
+            break;
+        }
         let pattern = pattern.to_ascii_lowercase();
         let fixed = pattern.split(['*', '?']).next().unwrap_or("");
         let start = ASKED.partition_point(|a| *a < fixed);
-        found.extend(
-            ASKED[start..]
-                .iter()
-                .take_while(|a| a.starts_with(fixed))
-                .filter(|a| matches(&pattern, a, Case::Counts)),
-        );
+        let candidates = ASKED.iter().zip(&mut named).skip(start).take_while(|(a, _)| a.starts_with(fixed));
+        for (_, known) in candidates.filter(|(a, known)| !**known && work.matches(&pattern, a, Case::Counts))
+        {
+            *known = true;
+        }
     }
-    found.sort_unstable();
-    found.dedup();
-    found
+    named
 }
 
 /// Verdicts on the paths a document makes possible, gathered by how bad they are.
-pub(crate) fn judge(allowed: &Allowed, has_iam: bool, out: &mut Vec<Verdict>) {
+pub(crate) fn judge(allowed: &Allowed<'_>, has_iam: bool, work: &Work, out: &mut Vec<Verdict>) {
     let mut found: BTreeMap<Code, (Vec<String>, Vec<usize>)> = BTreeMap::new();
     for path in PATHS.iter() {
-        let Some(code) = possible(path, allowed) else { continue };
+        let Some(code) = possible(path, allowed, work) else { continue };
         // `iam:*` was said already; what it makes possible by itself needs no list.
         if has_iam && path.actions.iter().all(|a| a.starts_with("iam:")) {
             continue;
@@ -171,11 +175,11 @@ pub(crate) fn judge(allowed: &Allowed, has_iam: bool, out: &mut Vec<Verdict>) {
     }
 }
 
-fn possible(path: &Path, allowed: &Allowed) -> Option<Code> {
-    let grants: Vec<&Grant> = path.actions.iter().map(|a| allowed.get(a)).collect::<Option<_>>()?;
+fn possible(path: &Path, allowed: &Allowed<'_>, work: &Work) -> Option<Code> {
+    let grants: Vec<&Grant<'_>> = path.actions.iter().map(|a| allowed.get(a)).collect::<Option<_>>()?;
     for grant in &grants {
-        if let Some(services) = &grant.passed_to
-            && !path.actions.iter().any(|a| services.iter().any(|s| is_service_of(s, a)))
+        if let Some(services) = grant.passed_to
+            && !path.actions.iter().any(|action| is_one_of(services, &service_of(action), work))
         {
             return None;
         }
@@ -189,14 +193,18 @@ fn possible(path: &Path, allowed: &Allowed) -> Option<Code> {
     })
 }
 
-/// Whether `lambda.amazonaws.com` (or a pattern) is the service of `lambda:createfunction`.
-fn is_service_of(service: &str, action: &str) -> bool {
+/// `lambda.amazonaws.com` of `lambda:createfunction`.
+fn service_of(action: &str) -> String {
     let prefix = match action.split(':').next().unwrap_or("") {
         // Tasks take the role, not the service's own name.
         "ecs" => "ecs-tasks",
         prefix => prefix,
     };
-    matches(service, &format!("{prefix}.amazonaws.com"), Case::Ignored)
+    format!("{prefix}.amazonaws.com")
+}
+
+fn is_one_of(patterns: &[String], service: &str, work: &Work) -> bool {
+    patterns.iter().any(|pattern| work.matches(pattern, service, Case::Ignored))
 }
 
 #[cfg(test)]
@@ -206,7 +214,8 @@ mod tests {
     fn codes(statements: &str) -> Vec<Code> {
         let document = Document::parse(&format!(r#"{{"Statement":[{statements}]}}"#)).unwrap();
         let mut out = Vec::new();
-        judge(&Allowed::of(&document), false, &mut out);
+        let work = Work::default();
+        judge(&Allowed::of(&document, &work), false, &work, &mut out);
         out.into_iter().map(|v| v.code).collect()
     }
 
@@ -215,6 +224,44 @@ mod tests {
         assert!(PATHS.len() > 60);
         for path in PATHS.iter() {
             assert!(path.actions.iter().all(|a| a.contains(':') && *a == a.to_ascii_lowercase()), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn every_path_is_found_exactly_and_by_wildcards() {
+        let work = || Work::default();
+        for path in PATHS.iter() {
+            let narrow = |action: &&str| {
+                let (service, name) = action.split_once(':').unwrap();
+                format!("{}:{}*", service.to_uppercase(), &name[..name.len() - 1])
+            };
+            let short = |action: &&str| format!("{}*", &action[..action.find(':').unwrap() + 2]);
+            let exact: Vec<String> = path.actions.iter().map(|a| (*a).to_owned()).collect();
+            for actions in [
+                exact.clone(),
+                path.actions.iter().map(narrow).collect(),
+                path.actions.iter().map(short).collect(),
+            ] {
+                let text =
+                    serde_json::json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+                let document = Document::read(&text).unwrap();
+                let allowed = Allowed::of(&document, &work());
+                let found = possible(path, &allowed, &work());
+                assert!(
+                    found.is_some_and(|code| code != Code::EscalationNarrow),
+                    "{} by {actions:?}",
+                    path.id
+                );
+            }
+            // Without any one of its actions the path is not there.
+            for left_out in 0..exact.len() {
+                let mut actions = exact.clone();
+                actions.remove(left_out);
+                let text =
+                    serde_json::json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+                let document = Document::read(&text).unwrap();
+                assert_eq!(possible(path, &Allowed::of(&document, &work()), &work()), None, "{}", path.id);
+            }
         }
     }
 

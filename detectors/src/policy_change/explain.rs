@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use crate::environment::Organization;
 use crate::finding::Severity;
+use crate::json;
 use crate::policy_change::analysis::{self, Kind, Setting};
-use crate::policy_change::document::{Document, Unreadable};
-use crate::policy_change::extract;
+use crate::policy_change::cedar;
+use crate::policy_change::document::{Document, MAX_BYTES, Unreadable};
+use crate::policy_change::judge;
 use crate::policy_change::verdict::Verdict;
 
 /// What a document comes to.
@@ -25,14 +27,24 @@ impl Explanation {
     }
 }
 
-/// Judges a document's text (JSON, percent-encoded or quoted JSON) of `account`, read as `kind` or as what it looks like.
+/// Judges a document's text (JSON, percent-encoded or quoted JSON; Cedar) of `account`, read as `kind` or as what it looks like.
 pub fn explain(
     text: &str,
     kind: Option<Kind>,
     account: &str,
     organization: &Organization,
 ) -> Result<Explanation, Unreadable> {
-    let document = Document::parse(&extract::canonical(text))?;
+    let kind = kind.or_else(|| cedar::looks_like(text).then_some(Kind::Cedar));
+    match kind {
+        Some(Kind::Cedar) if text.len() > MAX_BYTES => return Err(Unreadable::TooLong),
+        Some(kind @ Kind::Cedar) => return Ok(Explanation { kind, verdicts: cedar::judge(text) }),
+        Some(kind @ Kind::OpenSearch) => {
+            let rules = json::parse(text)?;
+            return Ok(Explanation { kind, verdicts: judge::opensearch(&rules).verdicts });
+        }
+        _ => {}
+    }
+    let document = Document::of_text(text)?;
     let kind = kind.unwrap_or_else(|| Kind::guess(&document));
     let verdicts = analysis::judge(&document, &Setting { kind, account, organization });
     Ok(Explanation { kind, verdicts })

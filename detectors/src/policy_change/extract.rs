@@ -62,11 +62,15 @@ fn listed(event: &Event<'_>, call: &Call, ledger: &mut Ledger<Remembered>) {
     }
     let request = event.parts.request();
     let carries = !call.documents.is_empty() || !call.grants.is_empty() || call.special.is_some();
-    if request.is_null() && !event.succeeded() && carries {
+    if request.is_null() && carries && (!event.succeeded() || call.switches.is_empty()) {
         return recorder.change(subject_of(event, call), |_| What::Unseen);
     }
+    let mut found = false;
     for row in &call.documents {
-        recorder.document(row, request);
+        found |= recorder.document(row, request);
+    }
+    if !found && !call.documents.is_empty() && event.succeeded() && is_named_for_policy(&event.action.name) {
+        recorder.change(subject_of(event, call), |_| What::Unseen);
     }
     for row in call.grants.iter().filter(|row| path::holds(request, row.when)) {
         for share in shares::granted(row, event) {
@@ -101,6 +105,11 @@ fn listed(event: &Event<'_>, call: &Call, ledger: &mut Ledger<Remembered>) {
         }
         None => {}
     }
+}
+
+/// `PutBucketPolicy` and its like set nothing but a document, so where there is none the log lacks it.
+fn is_named_for_policy(call: &str) -> bool {
+    call.starts_with("Put") && call.ends_with("Policy")
 }
 
 /// A call nobody listed: any policy anywhere in its parameters.
@@ -150,7 +159,7 @@ pub(crate) fn text_of(document: &Value) -> String {
     text
 }
 
-pub(crate) fn canonical(text: &str) -> String {
+fn canonical(text: &str) -> String {
     let decoded = decode(text);
     match json::parse(&decoded) {
         // Some clients quote twice.
@@ -161,7 +170,7 @@ pub(crate) fn canonical(text: &str) -> String {
 }
 
 /// Percent-encoding taken off, where a text begins with it.
-fn decode(text: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn decode(text: &str) -> std::borrow::Cow<'_, str> {
     let encoded = text
         .trim_ascii_start()
         .get(..3)
@@ -258,26 +267,35 @@ struct Recorder<'r, 'e> {
 }
 
 impl Recorder<'_, '_> {
-    fn document(&mut self, row: &DocumentRow, request: &Value) {
+    /// Whether there is one.
+    fn document(&mut self, row: &DocumentRow, request: &Value) -> bool {
         if !path::holds(request, row.when) {
-            return;
+            return false;
         }
         let Some(kind) = row.kind else {
-            return self.change(row.subject, |_| What::Gone);
+            self.change(row.subject, |_| What::Gone);
+            return true;
         };
         // A session policy narrows one session: nothing to remember.
         if kind == Kind::Scope {
-            return;
+            return true;
         }
+        let mut found = false;
         let is_version = &*self.event.action.name == "CreatePolicyVersion";
         for document in path::values(request, row.path) {
-            // `policy: ""` is how S3 names the sub-resource.
-            if matches!(document, Value::String(text) if text.trim_ascii().is_empty())
-                || document.as_array().is_some_and(|a| a.iter().all(|v| v == ""))
-            {
+            if document.as_str().is_some_and(|text| text.trim_ascii().is_empty()) {
+                // `policy: ""` is how S3 names the sub-resource; elsewhere an empty policy takes the one there is away.
+                if &*self.event.action.service != "s3" {
+                    self.change(row.subject, |_| What::Gone);
+                    found = true;
+                }
                 continue;
             }
-            let kind = if kind == Kind::Resource && matches!(row.path, "statements") { return } else { kind };
+            found = true;
+            // Not IAM's form: read as grants.
+            if row.path == "statements" {
+                continue;
+            }
             let version = is_version.then(|| Version {
                 id: name(
                     &path::text(self.event.parts.response(), "policyVersion.versionId").unwrap_or_default(),
@@ -292,6 +310,7 @@ impl Recorder<'_, '_> {
                 }
             });
         }
+        found
     }
 
     fn attachment(&mut self, request: &Value, what: impl FnOnce(Arc<str>) -> What) {

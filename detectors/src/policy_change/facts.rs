@@ -113,6 +113,23 @@ impl Change {
         self.evidence.error_code.is_none()
     }
 
+    /// Which of a call's effects it is.
+    fn effect(&self) -> u8 {
+        match self.what {
+            What::Set(..)
+            | What::Version(..)
+            | What::Default(_)
+            | What::Gone
+            | What::Omitted
+            | What::Unseen => 0,
+            What::Revoke(_) | What::RevokeStatement(_) => 1,
+            What::Grant(_) => 2,
+            What::Attach(_) | What::Detach(_) => 3,
+            What::Open(_) => 4,
+            What::Switch(_) => 5,
+        }
+    }
+
     fn digest(&self) -> Option<Digest> {
         match self.what {
             What::Set(_, digest)
@@ -124,7 +141,8 @@ impl Change {
     }
 }
 
-type Moment = (EventTime, u64);
+/// When, by which call, and which of its effects: one call may delete a policy and be grave by itself.
+type Moment = (EventTime, u64, u8);
 
 /// The facts of a resource, or of an actor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -144,16 +162,16 @@ impl Remembered {
         digest
     }
 
-    /// Adds a change. Of two for one moment and call the smaller stays, whichever came first.
+    /// Adds a change. Of two effects of a sort that one call had, the smaller stays, whichever came first.
     pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: Change) {
-        self.add((time, call.0), change);
+        self.add((time, call.0, change.effect()), change);
         self.bound(time.hour());
         self.tidy();
     }
 
     /// The changes in order, each with its time.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (EventTime, &Change)> {
-        self.changes.iter().map(|((time, _), change)| (*time, change))
+        self.changes.iter().map(|((time, ..), change)| (*time, change))
     }
 
     /// The text of a document.
@@ -178,7 +196,7 @@ impl Remembered {
 
     /// Keeps the gravest changes of an hour.
     fn bound(&mut self, hour: i64) {
-        let range = (EventTime::of_hour(hour), 0)..(EventTime::of_hour(hour + 1), 0);
+        let range = (EventTime::of_hour(hour), 0, 0)..(EventTime::of_hour(hour + 1), 0, 0);
         let over = self.changes.range(range.clone()).count().saturating_sub(MAX_AN_HOUR);
         if over == 0 {
             return;
@@ -257,7 +275,7 @@ impl crate::ledger::Facts for Remembered {
     /// What came before the horizon stays as far as it decides the state at the horizon: the newest of each thing done
     /// since the document was last set, and the versions.
     fn forget(&mut self, horizon: EventTime) {
-        let kept = self.changes.split_off(&(horizon, 0));
+        let kept = self.changes.split_off(&(horizon, 0, 0));
         let old = std::mem::replace(&mut self.changes, kept);
         let mut done: Vec<What> = Vec::new();
         let mut whole = false;

@@ -5,6 +5,7 @@ use crate::policy_change::document::{Document, Effect, Elements, Statement};
 use crate::policy_change::escalation::{self, Allowed};
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, is_anything, matches};
+use crate::policy_change::work::Work;
 
 /// Reads of a whole service's data or secrets: the action, and what to call it.
 const DATA: [(&str, &str); 8] = [
@@ -19,7 +20,7 @@ const DATA: [(&str, &str); 8] = [
 ];
 
 /// Verdicts on the document as a whole.
-pub(crate) fn judge(document: &Document, out: &mut Vec<Verdict>) {
+pub(crate) fn judge(document: &Document, work: &Work, out: &mut Vec<Verdict>) {
     let allows = || document.statements.iter().enumerate().filter(|(_, s)| s.effect == Effect::Allow);
     for (index, statement) in allows() {
         if let Some(code) = wholesale(statement) {
@@ -30,9 +31,9 @@ pub(crate) fn judge(document: &Document, out: &mut Vec<Verdict>) {
     if out.iter().any(|v| matches!(v.code, Code::Admin | Code::NotActionWide)) {
         return;
     }
-    let allowed = Allowed::of(document);
+    let allowed = Allowed::of(document, work);
     let has_iam = out.iter().any(|v| v.code == Code::IamAll);
-    escalation::judge(&allowed, has_iam, out);
+    escalation::judge(&allowed, has_iam, work, out);
     data(&allowed, out);
 }
 
@@ -58,7 +59,7 @@ fn is_everything(action: &str) -> bool {
     is_anything(action) || action.split_once(':').is_some_and(|(s, a)| is_anything(s) && is_anything(a))
 }
 
-fn data(allowed: &Allowed, out: &mut Vec<Verdict>) {
+fn data(allowed: &Allowed<'_>, out: &mut Vec<Verdict>) {
     let mut said: Vec<&str> = Vec::new();
     let mut statements = Vec::new();
     for (action, what) in DATA {

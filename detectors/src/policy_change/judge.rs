@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::detector::Around;
+use crate::detector::{Around, Lookup};
 use crate::environment::Organization;
 use crate::finding::{Finding, Severity};
 use crate::ledger::{Key, KeyRef};
@@ -14,7 +14,7 @@ use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Change, Digest, Remembered, What};
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, matches};
-use crate::policy_change::{Config, network, tell};
+use crate::policy_change::{Config, cedar, network, tell};
 use crate::time::{EventTime, HOUR};
 
 /// What a change comes to.
@@ -51,11 +51,12 @@ pub(crate) fn resource(
 ) {
     let mut state = State::default();
     for (time, change) in facts.changes() {
-        let wanted = around.span.contains(time) && !change.actor_kind.is_aws();
+        let wanted = around.span.contains(time) && (!change.actor_kind.is_aws() || is_quarantine(change));
         if wanted && !state.is_retry(change, time) {
             let judge = Judge { key, facts, state: &state, around };
             let judged = judge.change(change, time);
-            if let Some(severity) = severity(change, &judged.verdicts, &around.environment.organization)
+            if let Some(severity) =
+                severity(change, &key.account, &judged.verdicts, &around.environment.organization)
                 && severity >= config.report_from
             {
                 out.push(tell::finding(key, change, &judged, severity));
@@ -65,14 +66,24 @@ pub(crate) fn resource(
     }
 }
 
+/// AWS restricts users whose keys it finds in public: its own call, and news.
+fn is_quarantine(change: &Change) -> bool {
+    matches!(&change.what, What::Attach(arn) if calls::managed(arn).0 == Some(Code::Quarantined))
+}
+
 /// The severity of a change: of its gravest verdict, one level lower for attempts and for the usual changes of deploy roles,
 /// one higher for sensitive resources.
-fn severity(change: &Change, verdicts: &[Verdict], organization: &Organization) -> Option<Severity> {
+fn severity(
+    change: &Change,
+    account: &str,
+    verdicts: &[Verdict],
+    organization: &Organization,
+) -> Option<Severity> {
     let gravest = verdicts.first()?;
     let mut severity = gravest.severity;
     let is = |patterns: &[String], text: &str| patterns.iter().any(|p| matches(p, text, Case::Counts));
     if is(&organization.sensitive_resources, &change.id)
-        || is(&organization.sensitive_resources, &tell::arn_of(change))
+        || is(&organization.sensitive_resources, &tell::arn_of(change, account))
     {
         severity = severity.graver().max(Severity::Medium);
     }
@@ -108,7 +119,7 @@ impl Judge<'_> {
                 Some((kind, digest)) => self.set(*kind, *digest),
                 None => Judged::of(
                     Code::Undecided,
-                    format!("version {version} counts now; its text was not seen"),
+                    format!("version {version} counts now, and none of the calls that wrote it was seen"),
                 ),
             },
             What::Gone => self.gone(),
@@ -123,13 +134,14 @@ impl Judge<'_> {
                 Code::Omitted,
                 "CloudTrail left the parameters out of the record: read the policy itself".to_owned(),
             ),
+            // Refused calls are often logged like this; of those that went through the service leaves the text out.
             What::Unseen => {
-                let mut judged = Judged::of(
-                    Code::Undecided,
-                    "the record of the failed call does not hold what was tried".to_owned(),
-                );
-                judged.verdicts.iter_mut().for_each(|v| v.severity = Severity::Medium);
-                judged
+                let (severity, said) = if change.succeeded() {
+                    (Severity::Informational, "the record does not hold what was set")
+                } else {
+                    (Severity::Medium, "the record of the failed call does not hold what was tried")
+                };
+                Judged::of(Code::Undecided, said.to_owned()).at(severity)
             }
         }
     }
@@ -139,12 +151,19 @@ impl Judge<'_> {
     }
 
     fn set(&self, kind: Kind, digest: Digest) -> Judged {
-        if self.state.digest == Some(digest) || kind == Kind::Cedar {
+        if self.state.digest == Some(digest) {
             return Judged::default();
         }
         let Some(text) = self.facts.text(digest) else { return Judged::default() };
-        if kind == Kind::OpenSearch {
-            return opensearch(text);
+        match kind {
+            Kind::OpenSearch => {
+                return crate::json::parse(text).map_or_else(
+                    |why| Judged::of(Code::Unreadable, format!("the rules can't be read: {why}")),
+                    |rules| opensearch(&rules),
+                );
+            }
+            Kind::Cedar => return Judged { verdicts: cedar::judge(text), ..Judged::default() },
+            _ => {}
         }
         match Document::parse(text) {
             Err(why) => Judged::of(Code::Unreadable, format!("the policy can't be read: {why}")),
@@ -156,8 +175,9 @@ impl Judge<'_> {
         let setting = self.setting(kind);
         match &self.state.document {
             Some((_, old)) => {
-                let (added, removed) = analysis::words(old, new);
-                Judged { verdicts: analysis::judge_change(old, new, &setting), added, removed, note: None }
+                let analysis::Compared { verdicts, added, removed } =
+                    analysis::judge_change(old, new, &setting);
+                Judged { verdicts, added, removed, note: None }
             }
             None => Judged {
                 verdicts: analysis::judge(new, &setting),
@@ -176,12 +196,16 @@ impl Judge<'_> {
                 judged.removed.clear();
                 judged
             }
-            None => self.compare(&union, Kind::Resource),
+            // Grants add to what there is: whether there were others does not matter.
+            None => Judged { note: None, ..self.compare(&union, Kind::Resource) },
         }
     }
 
     fn gone(&self) -> Judged {
-        let Some((kind, old)) = &self.state.document else { return Judged::default() };
+        let Some((kind, old)) = &self.state.document else {
+            let said = "it is gone, and whether it denied anything is not known: none of the calls that wrote it was seen";
+            return Judged::of(Code::Undecided, said.to_owned()).at(Severity::Informational);
+        };
         let code = if *kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
         let verdicts = analysis::denials(old)
             .take(4)
@@ -199,7 +223,9 @@ impl Judge<'_> {
                 Judged::of(code, format!("the AWS managed policy {arn} is attached"))
             });
         }
-        let Some(document) = self.policy(arn, time) else { return Judged::default() };
+        let Some(document) = self.policy(arn, time) else {
+            return Judged::of(Code::NotSeen, format!("{arn} is attached: read what it allows"));
+        };
         let mut verdicts = analysis::judge(&document, &self.setting(Kind::Identity));
         verdicts.iter_mut().for_each(|v| v.text = format!("{arn} is attached: {}", v.text));
         Judged { verdicts, ..Judged::default() }
@@ -211,7 +237,10 @@ impl Judge<'_> {
                 Judged::of(code, format!("the AWS managed policy {arn} is detached"))
             });
         }
-        let Some(document) = self.policy(arn, time) else { return Judged::default() };
+        let Some(document) = self.policy(arn, time) else {
+            let said = format!("{arn} is detached, and whether it denied anything is not known");
+            return Judged::of(Code::Undecided, said).at(Severity::Informational);
+        };
         let denials: Vec<Verdict> = analysis::denials(&document)
             .take(4)
             .map(|deny| {
@@ -223,23 +252,33 @@ impl Judge<'_> {
 
     /// The text of a customer's managed policy as it stood at a time, if its calls were seen.
     fn policy(&self, arn: &str, time: EventTime) -> Option<Document> {
-        let entity = format!("iam//policy/{arn}/");
-        let facts = self.around.others.facts(KeyRef {
-            class: RESOURCE,
-            account: &self.key.account,
-            entity: &entity,
-        })?;
-        let mut state = State::default();
-        for (at, change) in facts.changes().take_while(|(at, _)| *at <= time) {
-            state.take(facts, change, at);
-        }
-        state.document.map(|(_, document)| document)
+        policy_at(self.around.others, &self.key.account, arn, time)
     }
+}
+
+/// The text of a customer's managed policy as it stood at a time, if the calls that wrote it were seen.
+pub(crate) fn policy_at(
+    others: &dyn Lookup<Remembered>,
+    account: &str,
+    arn: &str,
+    time: EventTime,
+) -> Option<Document> {
+    let facts = others.facts(KeyRef { class: RESOURCE, account, entity: &format!("iam//policy/{arn}/") })?;
+    let mut state = State::default();
+    for (at, change) in facts.changes().take_while(|(at, _)| *at <= time) {
+        state.take(facts, change, at);
+    }
+    state.document.map(|(_, document)| document)
 }
 
 impl Judged {
     fn of(code: Code, text: String) -> Self {
         Self { verdicts: vec![Verdict::new(code, text, Vec::new())], ..Self::default() }
+    }
+
+    fn at(mut self, severity: Severity) -> Self {
+        self.verdicts.iter_mut().for_each(|verdict| verdict.severity = severity);
+        self
     }
 }
 
@@ -258,16 +297,15 @@ fn switched(change: &Change, row: u64) -> Judged {
 }
 
 /// OpenSearch Serverless: network rules that let the internet in, access rules for anyone.
-fn opensearch(text: &str) -> Judged {
-    let Ok(rules) = crate::json::parse(text) else { return Judged::default() };
-    let public = crate::policy_change::path::holds(&rules, "AllowFromPublic=true");
+pub(crate) fn opensearch(rules: &crate::json::Value) -> Judged {
+    let public = crate::policy_change::path::holds(rules, "AllowFromPublic=true");
     if public {
         return Judged::of(
             Code::PublicFenced,
             "collections may be reached from the internet, access rules permitting".to_owned(),
         );
     }
-    if crate::policy_change::path::holds(&rules, "Principal=*") {
+    if crate::policy_change::path::holds(rules, "Principal=*") {
         return Judged::of(Code::Public, "access rules name everyone".to_owned());
     }
     Judged::default()
@@ -307,7 +345,8 @@ impl State {
                 None => (self.document, self.digest) = (None, None),
             },
             What::Gone => {
-                (self.document, self.digest) = (Some((Kind::Resource, Document::default())), None);
+                let kind = self.document.as_ref().map_or(Kind::Resource, |(kind, _)| *kind);
+                (self.document, self.digest) = (Some((kind, Document::default())), None);
             }
             What::Grant(digest) => {
                 if let Some(grant) = facts.document(*digest) {

@@ -2,7 +2,10 @@
 
 mod analysis;
 mod calls;
+mod cedar;
 mod condition;
+#[cfg(test)]
+mod coverage;
 mod difference;
 mod document;
 mod escalation;
@@ -12,6 +15,7 @@ mod facts;
 mod identity;
 mod judge;
 mod network;
+mod next;
 mod path;
 mod reach;
 mod resource;
@@ -24,6 +28,7 @@ mod tests;
 mod vendors;
 mod verdict;
 pub(crate) mod wildcard;
+mod work;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,6 +70,8 @@ impl Detector for PolicyChange {
     const PURPOSE: &'static str =
         "calls that widen access, weaken guardrails, mint credentials or blind detection";
     const DOCS: &'static str = include_str!("README.md");
+    /// 2: steps know the managed policy they attached; a call may have several effects on one resource.
+    const FACTS_VERSION: u32 = 2;
     type Config = Config;
     type Facts = Remembered;
 

@@ -1,13 +1,14 @@
 //! Finding members in request parameters as CloudTrail writes them: first letters may be capital or not, lists may be
 //! one thing, newer calls wrap everything in `<Operation>Request` or `<operation>Input`.
 
-use crate::json::Value;
+use crate::json::{Value, one_or_many};
 use crate::policy_change::wildcard::{Case, matches};
 
 /// More values than this under one path are not looked at: no call takes so many.
 const MAX_VALUES: usize = 1_024;
 
-/// The values at a dotted path, lists walked, letters of any case, wrappers looked through.
+/// The values at a dotted path, lists walked, letters of any case, wrappers looked through. `list[member=value]` keeps those
+/// of a list that have such a member.
 pub(crate) fn values<'v>(root: &'v Value, path: &str) -> Vec<&'v Value> {
     let mut found = Vec::new();
     for start in roots(root) {
@@ -69,7 +70,7 @@ fn clause_holds(root: &Value, clause: &str) -> bool {
         values(root, path).is_empty()
     } else if let Some(path) = clause.strip_suffix('?') {
         !values(root, path).is_empty()
-    } else if let Some((path, wanted)) = clause.split_once('=') {
+    } else if let Some((path, wanted)) = split_clause(clause) {
         any(path, &|text| text.eq_ignore_ascii_case(wanted))
     } else if let Some((path, pattern)) = clause.split_once('~') {
         any(path, &|text| matches(pattern, text, Case::Ignored))
@@ -79,6 +80,13 @@ fn clause_holds(root: &Value, clause: &str) -> bool {
     } else {
         false
     }
+}
+
+/// A clause at the `=` that is not within brackets.
+fn split_clause(clause: &str) -> Option<(&str, &str)> {
+    let brackets = clause.rfind(']').map_or(0, |end| end + 1);
+    let at = brackets + clause[brackets..].find('=')?;
+    Some((&clause[..at], &clause[at + 1..]))
 }
 
 /// The value itself, then what its wrappers hold.
@@ -103,8 +111,13 @@ fn walk<'v>(value: &'v Value, path: &str, out: &mut Vec<&'v Value>) {
         return;
     }
     let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+    let (name, having) = name.strip_suffix(']').and_then(|n| n.split_once('[')).unwrap_or((name, ""));
     match member(value, name) {
-        Some(inner) => walk(inner, rest, out),
+        Some(inner) if having.is_empty() => walk(inner, rest, out),
+        Some(inner) => one_or_many(inner)
+            .iter()
+            .filter(|item| clause_holds(item, having))
+            .for_each(|item| walk(item, rest, out)),
         // EC2 puts lists under `items`.
         None => {
             if let Some(items) = value.get("items") {
@@ -129,6 +142,8 @@ mod tests {
             (r#"{"p":{"items":[{"cidrIp":"0.0.0.0/0"}]}}"#, "p.cidrIp", Some("0.0.0.0/0")),
             (r#"{"p":[{"q":1},{"q":2}]}"#, "p.q", Some("1")),
             (r#"{"p":{}}"#, "p.q", None),
+            (r#"{"p":[{"path":"/a","value":1},{"path":"/b","value":2}]}"#, "p[path=/b].value", Some("2")),
+            (r#"{"p":[{"path":"/a","value":1}]}"#, "p[path=/b].value", None),
             (r#""text""#, "p", None),
         ] {
             assert_eq!(text(&parse(parameters).unwrap(), path).as_deref(), expected, "{parameters}");
@@ -152,6 +167,8 @@ mod tests {
             ("!list", false),
             ("enable=false & days<8", true),
             ("enable=false & days<1", false),
+            ("list[s=y].s=y", true),
+            ("list[s=y].s=x", false),
             ("nonsense", false),
         ] {
             assert_eq!(holds(&root, when), expected, "{when}");

@@ -5,6 +5,7 @@ use crate::policy_change::condition::{Condition, Fence, is_account};
 use crate::policy_change::difference;
 use crate::policy_change::document::{Document, Effect, Elements, Principal, PrincipalKind, Statement};
 use crate::policy_change::vendors::{self, Known};
+use crate::policy_change::work::Work;
 
 /// Somebody who is let in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,49 +59,59 @@ pub(crate) fn standing(account: &str, own: &str, organization: &Organization) ->
 }
 
 /// Everybody an `Allow` statement lets in, sorted, each once.
-pub(crate) fn parties(denials: &Denials<'_>, statement: &Statement) -> Vec<Party> {
-    let mut fences: Vec<Fence> = statement.conditions.iter().filter_map(Condition::fence).collect();
-    fences.extend(denials.around(statement));
-    let mut parties: Vec<Party> = match &statement.principals {
-        Elements::Only(principals) => principals.iter().flat_map(|p| party(p, &fences)).collect(),
+pub(crate) fn parties(denials: &Denials<'_>, statement: &Statement, work: &Work) -> Vec<Party> {
+    let (mut parties, mut everyone) = (Vec::new(), false);
+    match &statement.principals {
+        Elements::Only(principals) => {
+            for principal in principals {
+                match party(principal) {
+                    Party::Anyone => everyone = true,
+                    party => parties.push(party),
+                }
+            }
+        }
         // Everyone but those named: as good as everyone.
-        Elements::AllBut(_) => fenced(&fences),
-        Elements::Absent => Vec::new(),
-    };
+        Elements::AllBut(_) => everyone = true,
+        Elements::Absent => {}
+    }
+    if everyone {
+        let conditions: Vec<Fence> = statement.conditions.iter().filter_map(Condition::fence).collect();
+        parties.extend(fenced(conditions.iter().chain(denials.around(statement, work))));
+    }
     parties.sort_unstable();
     parties.dedup();
     parties
 }
 
-fn party(principal: &Principal, fences: &[Fence]) -> Vec<Party> {
+/// Whom a principal names, fences aside.
+fn party(principal: &Principal) -> Party {
     let value = principal.value.as_str();
     match principal.kind {
-        PrincipalKind::Service => vec![Party::Service(value.to_owned())],
-        PrincipalKind::Federated => vec![Party::Federated(value.to_owned())],
-        PrincipalKind::CanonicalUser => vec![Party::Opaque(value.to_owned())],
+        PrincipalKind::Service => Party::Service(value.to_owned()),
+        PrincipalKind::Federated => Party::Federated(value.to_owned()),
+        PrincipalKind::CanonicalUser => Party::Opaque(value.to_owned()),
         PrincipalKind::Aws | PrincipalKind::Other => {
             if value.starts_with("arn:") && value.contains(":organization/") {
-                return vec![Party::Organization(value.rsplit('/').next().unwrap_or(value).to_owned())];
+                return Party::Organization(value.rsplit('/').next().unwrap_or(value).to_owned());
             }
             let account = if is_account(value) { value } else { crate::actor::account_of_arn(value) };
             if is_account(account) {
-                return vec![Party::Account(account.to_owned())];
+                Party::Account(account.to_owned())
+            } else if account == "cloudfront" {
+                Party::Service("cloudfront.amazonaws.com".to_owned())
+            } else if value.contains('*') && (account.is_empty() || account.contains('*')) {
+                // `*` alone, or in the place of the account.
+                Party::Anyone
+            } else {
+                Party::Opaque(value.to_owned())
             }
-            if account == "cloudfront" {
-                return vec![Party::Service("cloudfront.amazonaws.com".to_owned())];
-            }
-            // `*` alone, or in the place of the account.
-            if value.contains('*') && (account.is_empty() || account.contains('*')) {
-                return fenced(fences);
-            }
-            vec![Party::Opaque(value.to_owned())]
         }
     }
 }
 
 /// Everyone, as far as the tightest fence leaves them.
-fn fenced(fences: &[Fence]) -> Vec<Party> {
-    let tightest = fences.iter().min_by_key(|fence| match fence {
+fn fenced<'f>(fences: impl Iterator<Item = &'f Fence>) -> Vec<Party> {
+    let tightest = fences.min_by_key(|fence| match fence {
         Fence::Accounts(_) => 0,
         Fence::Organizations(_) => 1,
         Fence::Network(_) => 2,
@@ -135,14 +146,14 @@ impl<'d> Denials<'d> {
     }
 
     /// The fences of denials that stand for all that a statement allows.
-    fn around(&self, allow: &Statement) -> impl Iterator<Item = Fence> {
+    fn around(&self, allow: &Statement, work: &Work) -> impl Iterator<Item = &Fence> {
         self.fences
             .iter()
             .filter(move |(deny, _)| {
-                difference::actions_cover(&deny.actions, &allow.actions)
-                    && difference::resources_cover(&deny.resources, &allow.resources)
+                difference::actions_cover(&deny.actions, &allow.actions, work)
+                    && difference::resources_cover(&deny.resources, &allow.resources, work)
             })
-            .map(|(_, fence)| fence.clone())
+            .map(|(_, fence)| fence)
     }
 }
 

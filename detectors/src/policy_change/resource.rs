@@ -10,9 +10,10 @@ use crate::policy_change::document::{Document, Effect, Elements, Statement};
 use crate::policy_change::reach::{Denials, Party, Standing, parties, standing};
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, is_anything, matches};
+use crate::policy_change::work::Work;
 
 /// Verdicts on every `Allow` statement.
-pub(crate) fn judge(document: &Document, setting: &Setting<'_>, out: &mut Vec<Verdict>) {
+pub(crate) fn judge(document: &Document, setting: &Setting<'_>, work: &Work, out: &mut Vec<Verdict>) {
     let denials = Denials::of(document);
     for (index, statement) in document.statements.iter().enumerate() {
         if statement.effect != Effect::Allow {
@@ -25,12 +26,15 @@ pub(crate) fn judge(document: &Document, setting: &Setting<'_>, out: &mut Vec<Ve
         }
         // Who comes by one statement for one reason is told of in one verdict.
         let mut told: BTreeMap<Code, Vec<String>> = BTreeMap::new();
-        for party in parties(&denials, statement) {
-            if let Some((code, said)) = verdict(&party, statement, setting) {
+        let terms = Terms::of(statement);
+        for party in parties(&denials, statement, work) {
+            if let Some((code, said)) = verdict(&party, &terms, setting, work) {
                 told.entry(code).or_default().push(said);
             }
         }
-        out.extend(told.into_iter().map(|(code, said)| {
+        // Each is put in words.
+        const WORDS: usize = 300;
+        out.extend(told.into_iter().take_while(|_| work.spend(WORDS)).map(|(code, said)| {
             let text = format!("{}: {}", shorten(&said), quote(statement));
             Verdict { severity: severity(code, setting), ..Verdict::new(code, text, vec![index]) }
         }));
@@ -47,21 +51,23 @@ fn severity(code: Code, setting: &Setting<'_>) -> Severity {
 }
 
 /// What letting a party in comes to, and why.
-fn verdict(party: &Party, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
+fn verdict(party: &Party, terms: &Terms<'_>, setting: &Setting<'_>, work: &Work) -> Option<(Code, String)> {
     Some(match party {
         Party::Anyone if setting.kind == Kind::Trust => {
             (Code::PublicTrust, "anyone may assume the role".to_owned())
         }
-        Party::Anyone => (publicity(statement), "anyone may come".to_owned()),
-        Party::Fenced(what) => (Code::PublicFenced, format!("anyone may come whom {what} lets through")),
-        Party::Account(account) => return of_account(account, statement, setting),
+        Party::Anyone => (publicity(terms.statement), "anyone gets access".to_owned()),
+        Party::Fenced(what) => {
+            (Code::PublicFenced, format!("anyone gets access whom the condition {what} lets through"))
+        }
+        Party::Account(account) => return of_account(account, terms, setting),
         Party::Organization(id) => {
             let own = *id == setting.organization.id;
             let code = if own { Code::KnownAccount } else { Code::OtherOrganization };
-            (code, format!("all of the organization {id} may come"))
+            (code, format!("all of the organization {} gets access", clip(id)))
         }
-        Party::Service(service) => return of_service(service, statement, setting),
-        Party::Federated(provider) => of_provider(provider, statement),
+        Party::Service(service) => return of_service(service, terms, setting),
+        Party::Federated(provider) => of_provider(provider, terms, work),
         Party::Opaque(id) => (
             Code::Undecided,
             format!("the id {} does not tell whose it is, or belongs to nobody any more", clip(id)),
@@ -69,25 +75,53 @@ fn verdict(party: &Party, statement: &Statement, setting: &Setting<'_>) -> Optio
     })
 }
 
-fn of_account(account: &str, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
+/// What a statement demands and gives, whoever it lets in: looked at once, as it may name thousands.
+struct Terms<'s> {
+    statement: &'s Statement,
+    external_id: bool,
+    names_source: bool,
+    delivers_only: bool,
+    saml_audience: bool,
+    /// Conditions that may say whose tokens count: the last part of the key, and the values.
+    claims: Vec<(&'s str, &'s [String])>,
+}
+
+impl<'s> Terms<'s> {
+    fn of(statement: &'s Statement) -> Self {
+        let conditions = &statement.conditions;
+        let demanded = || conditions.iter().filter(|c| positive(c));
+        Self {
+            statement,
+            external_id: conditions.iter().any(demands_external_id),
+            names_source: conditions.iter().any(Condition::names_source),
+            delivers_only: delivers_only(statement),
+            saml_audience: demanded().any(|c| c.key == "saml:aud"),
+            claims: demanded()
+                .map(|c| (c.key.rsplit(':').next().unwrap_or_default(), c.values.as_slice()))
+                .collect(),
+        }
+    }
+}
+
+fn of_account(account: &str, terms: &Terms<'_>, setting: &Setting<'_>) -> Option<(Code, String)> {
     let trust = setting.kind == Kind::Trust;
-    let external_id = statement.conditions.iter().any(demands_external_id);
+    let external_id = terms.external_id;
     let (code, who) = match standing(account, setting.account, setting.organization) {
         Standing::Own => return None,
-        Standing::Known => (Code::KnownAccount, "known".to_owned()),
+        Standing::Known => (Code::KnownAccount, "a known one".to_owned()),
         Standing::Vendor(name) if trust && !external_id => {
-            (Code::VendorWithoutExternalId, format!("of {name}"))
+            (Code::VendorWithoutExternalId, format!("one of {name}"))
         }
-        Standing::Vendor(name) => (Code::Vendor, format!("of {name}")),
-        Standing::Delivery(name) if delivers_only(statement) => {
-            (Code::ServiceDelivery, format!("AWS: {name}"))
+        Standing::Vendor(name) => (Code::Vendor, format!("one of {name}")),
+        Standing::Delivery(name) if terms.delivers_only => {
+            (Code::ServiceDelivery, format!("one of AWS, for {name}"))
         }
         Standing::Delivery(_) | Standing::Unknown if trust => (Code::OtherAccountTrust, "unknown".to_owned()),
         Standing::Delivery(_) | Standing::Unknown => (Code::OtherAccount, "unknown".to_owned()),
     };
     let missing =
         if trust && !external_id && code != Code::KnownAccount { ", no sts:ExternalId demanded" } else { "" };
-    Some((code, format!("account {account} ({who}) is let in{missing}")))
+    Some((code, format!("account {account} ({who}) gets access{missing}")))
 }
 
 fn demands_external_id(condition: &Condition) -> bool {
@@ -99,19 +133,21 @@ fn demands_external_id(condition: &Condition) -> bool {
 }
 
 /// A service that acts for anyone. Roles are safe: to give a service a role, the caller needs `iam:PassRole` on it.
-fn of_service(service: &str, statement: &Statement, setting: &Setting<'_>) -> Option<(Code, String)> {
-    if setting.kind == Kind::Trust || statement.conditions.iter().any(Condition::names_source) {
+fn of_service(service: &str, terms: &Terms<'_>, setting: &Setting<'_>) -> Option<(Code, String)> {
+    if setting.kind == Kind::Trust || terms.names_source {
         return None;
     }
-    let code = if delivers_only(statement) { Code::ServiceDelivery } else { Code::ConfusedDeputy };
-    Some((code, format!("{} may come whoever it acts for", clip(service))))
+    let code = if terms.delivers_only { Code::ServiceDelivery } else { Code::ConfusedDeputy };
+    Some((code, format!("{} gets access whoever it acts for", clip(service))))
 }
 
 /// Log delivery: the service writes, and reads no more than the ACL or location it needs to.
 fn delivers_only(statement: &Statement) -> bool {
-    const DELIVERY: [&str; 10] = [
+    const DELIVERY: [&str; 11] = [
         "s3:putobject",
         "s3:getbucketacl",
+        // Billing reports.
+        "s3:getbucketpolicy",
         "s3:getbucketlocation",
         "s3:listbucket",
         "s3:putobjectacl",
@@ -129,15 +165,14 @@ fn delivers_only(statement: &Statement) -> bool {
     }
 }
 
-fn of_provider(provider: &str, statement: &Statement) -> (Code, String) {
-    let audience = || statement.conditions.iter().any(|c| c.key == "saml:aud" && positive(c));
+fn of_provider(provider: &str, terms: &Terms<'_>, work: &Work) -> (Code, String) {
     let (code, said) = if provider.contains(":saml-provider/") {
-        if audience() {
+        if terms.saml_audience {
             (Code::Federated, "its assertions are trusted for an audience")
         } else {
             (Code::Saml, "its assertions are trusted without SAML:aud")
         }
-    } else if names_subject(provider, &statement.conditions) {
+    } else if names_subject(provider, &terms.claims, work) {
         (Code::Federated, "its tokens are trusted for named subjects")
     } else {
         (Code::WebIdentity, "its tokens are trusted without a condition that names the subject")
@@ -156,14 +191,14 @@ fn positive(condition: &Condition) -> bool {
 
 /// Whether a condition pins down whose tokens count: the subject, or for Cognito's pools the pool, or for social logins the
 /// application.
-fn names_subject(provider: &str, conditions: &[Condition]) -> bool {
+fn names_subject(provider: &str, claims: &[(&str, &[String])], work: &Work) -> bool {
     let by_audience =
         ["cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"];
-    conditions.iter().filter(|c| positive(c)).any(|c| {
-        let key = c.key.rsplit(':').next().unwrap_or("");
-        match key {
+    // As many claims for each of as many providers.
+    work.spend(claims.len())
+        && claims.iter().any(|(claim, values)| match *claim {
             // `repo:*` and the like name a sort of subject, not one.
-            "sub" => c.values.iter().all(|v| names_more_than_a_sort(v)),
+            "sub" => work.spend(8 * values.len()) && values.iter().all(|v| names_more_than_a_sort(v)),
             "aud" | "app_id" => by_audience.contains(&provider),
             // Claims that say who just as well.
             "oaud"
@@ -173,8 +208,7 @@ fn names_subject(provider: &str, conditions: &[Condition]) -> bool {
             | "email"
             | "job_workflow_ref" => true,
             _ => false,
-        }
-    })
+        })
 }
 
 /// Whether the fixed beginning of a subject names somebody. `repo:octo*` names everyone who takes a name like that.

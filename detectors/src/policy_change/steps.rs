@@ -51,12 +51,24 @@ pub(crate) struct Step {
     pub(crate) kind: StepKind,
     /// Whom or what it is about: `user/NAME`, `role/NAME`, `service:Call`.
     pub(crate) target: Arc<str>,
-    /// How much it gives by itself.
+    /// How much it gives by itself, as far as the call alone says.
     pub(crate) weight: Severity,
+    /// The managed policy that gives the rights: its text may stand in other facts. Empty for anything else.
+    pub(crate) policy: Arc<str>,
     /// The actor's sort.
     pub(crate) actor_kind: ActorKind,
     /// The record.
     pub(crate) evidence: Evidence,
+}
+
+impl Step {
+    /// When it is known whether the step is part of a sequence.
+    fn decided(&self, time: EventTime) -> EventTime {
+        match self.kind {
+            StepKind::Pass => time.plus(SPAN),
+            _ => time,
+        }
+    }
 }
 
 /// An actor's steps.
@@ -101,23 +113,33 @@ impl Steps {
         }
     }
 
-    /// Drops roles used and calls made before the minute `closed` that no earlier step about the same opened a sequence for:
-    /// nearly all of them. Whether later ones are there.
+    /// Drops roles used and calls made before the minute `closed` that are part of no sequence: nearly all of them. A role
+    /// that was handed over waits as long as a sequence spans, as rights may come after. Whether there are some left to
+    /// look at when more is closed.
     pub(crate) fn close(&mut self, closed: i64) -> bool {
         let end = EventTime::of_minute(closed);
-        let opened: Vec<(Arc<str>, EventTime)> = self
+        let openers: Vec<(EventTime, Step)> = self
             .iter()
             .filter(|(_, step)| step.kind <= StepKind::Denied)
-            .map(|(time, step)| (Arc::clone(&step.target), time))
+            .map(|(time, step)| (time, step.clone()))
             .collect();
         self.taken.retain(|(time, ..), step| {
-            let used = step.kind >= StepKind::Assume && *time < end;
-            let opens = |(target, opened): &(Arc<str>, EventTime)| {
-                *target == step.target && opened <= time && time.0 - opened.0 <= SPAN
+            let part_of = |(opened, opener): &(EventTime, Step)| {
+                let after = (0..=SPAN).contains(&(time.0 - opened.0));
+                let before = (0..=SPAN).contains(&(opened.0 - time.0));
+                match step.kind {
+                    // What a new right was used for may be anything.
+                    StepKind::Done if opener.kind == StepKind::Rights => {
+                        after && opener.weight >= Severity::Medium
+                    }
+                    StepKind::Pass => (after || before) && opener.target == step.target,
+                    _ => after && opener.target == step.target,
+                }
             };
-            !used || opened.iter().any(opens)
+            let used = step.kind >= StepKind::Assume;
+            !used || step.decided(*time) >= end || openers.iter().any(part_of)
         });
-        self.taken.last_key_value().is_some_and(|((last, ..), _)| *last >= end)
+        self.iter().any(|(time, step)| step.decided(time) >= end)
     }
 
     /// Drops steps that no sequence from `horizon` on can hold.
@@ -167,7 +189,12 @@ pub(crate) fn of_change(
         change.id.split('/').next().unwrap_or(&change.id)
     };
     let target = format!("{}/{holder}", change.thing);
-    take(event, kind, &target, weight, ledger);
+    let policy = match &change.what {
+        What::Attach(arn) => Arc::clone(arn),
+        _ if &*change.thing == "policy" => Arc::clone(&change.id),
+        _ => Arc::default(),
+    };
+    take(event, Draft { kind, target: &target, weight, policy }, ledger);
 }
 
 fn is_credential(call: &str) -> bool {
@@ -185,7 +212,7 @@ pub(crate) fn of_call(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let assumed = event.action.is("sts", "AssumeRole");
     if !event.succeeded() {
         if is_refusal(event.error_code) {
-            take(event, StepKind::Denied, &call_target(event, assumed), Severity::Low, ledger);
+            take(event, Draft::of(StepKind::Denied, &call_target(event, assumed)), ledger);
         }
         return;
     }
@@ -194,10 +221,11 @@ pub(crate) fn of_call(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         && let Some(role) = path::text(event.parts.request(), role)
     {
         let kind = if assumed { StepKind::Assume } else { StepKind::Pass };
-        take(event, kind, &format!("role/{}", last(&role)), Severity::Low, ledger);
+        take(event, Draft::of(kind, &format!("role/{}", last(&role))), ledger);
     }
     if !assumed {
-        take(event, StepKind::Done, &call_target(event, false), Severity::Informational, ledger);
+        let done = Draft::of(StepKind::Done, &event.action.label);
+        take(event, Draft { weight: Severity::Informational, ..done }, ledger);
     }
 }
 
@@ -219,13 +247,28 @@ fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-fn take(event: &Event<'_>, kind: StepKind, target: &str, weight: Severity, ledger: &mut Ledger<Remembered>) {
+/// A step before its evidence is taken.
+struct Draft<'d> {
+    kind: StepKind,
+    target: &'d str,
+    weight: Severity,
+    policy: Arc<str>,
+}
+
+impl<'d> Draft<'d> {
+    fn of(kind: StepKind, target: &'d str) -> Self {
+        Self { kind, target, weight: Severity::Low, policy: Arc::default() }
+    }
+}
+
+fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };
     let (facts, strings) = ledger.grow(key);
     let step = Step {
-        kind,
-        target: name(target),
-        weight,
+        kind: draft.kind,
+        target: name(draft.target),
+        weight: draft.weight,
+        policy: draft.policy,
         actor_kind: event.actor.kind,
         evidence: Evidence::of(event, strings),
     };

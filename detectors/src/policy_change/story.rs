@@ -4,15 +4,22 @@
 //! |---|---|
 //! | `rights_and_credentials` | gave a user grave rights, and made credentials for it |
 //! | `trust_and_assume` | changed who may assume a role, then assumed it |
-//! | `rights_and_role` | gave a role grave rights, then assumed it or handed it to a service |
+//! | `rights_and_role` | gave a role grave rights, then assumed it or handed it to a service, or handed it over first |
+//! | `rights_and_use` | gave itself grave rights, and made another call that changes access |
 //! | `denied_changed_allowed` | was refused, changed its own rights or the role's trust, then got through |
+//!
+//! Handing a role over completes a path: the service then runs what the actor says with the role's rights, and calls that make it
+//! run (`lambda:Invoke` and its like) are data events that most trails lack.
 
 use std::collections::BTreeSet;
 
 use crate::detector::{Around, Detector};
 use crate::finding::{Anchor, Entity, Evidence, Finding, FindingActor, Reason, Severity};
-use crate::ledger::Key;
-use crate::policy_change::facts::Remembered;
+use crate::ledger::{Key, KeyRef};
+use crate::policy_change::analysis::{self, Kind, Setting};
+use crate::policy_change::extract::RESOURCE;
+use crate::policy_change::facts::{Remembered, What};
+use crate::policy_change::judge::policy_at;
 use crate::policy_change::steps::{SPAN, Step, StepKind};
 use crate::policy_change::{Config, PolicyChange};
 use crate::time::{EventTime, TimeRange};
@@ -23,7 +30,10 @@ struct Story<'s> {
     severity: Severity,
     said: String,
     mitre: &'static [&'static str],
+    /// In the order they were taken.
     steps: Vec<&'s Step>,
+    /// Whom or what it is about: it is told once a day for each.
+    about: &'s str,
 }
 
 /// Findings of one actor.
@@ -36,11 +46,12 @@ pub(crate) fn actor(
 ) {
     let steps: Vec<(EventTime, &Step)> = facts.steps.iter().collect();
     let mut told: BTreeSet<(&str, &str, i64)> = BTreeSet::new();
+    let teller = Teller { key, around, own: own(key) };
     for (i, (time, step)) in steps.iter().enumerate() {
         let from = steps.partition_point(|(t, _)| *t < time.plus(-SPAN));
-        for story in stories(&steps[from..i], step, key) {
+        for story in teller.stories(&steps[from..i], (*time, step)) {
             // One a day, sequence and target: loops of a script are one story.
-            let first = told.insert((story.kind, &step.target, time.day()));
+            let first = told.insert((story.kind, story.about, time.day()));
             if first && around.span.contains(*time) && story.severity >= config.report_from {
                 out.push(finding(key, *time, &story));
             }
@@ -48,107 +59,180 @@ pub(crate) fn actor(
     }
 }
 
-/// The sequences that a step completes.
-fn stories<'s>(before: &[(EventTime, &'s Step)], last: &'s Step, key: &Key) -> Vec<Story<'s>> {
-    let opener = |kind: StepKind, least: Severity| {
-        before
-            .iter()
-            .rev()
-            .map(|(_, step)| *step)
-            .find(|step| step.kind == kind && step.target == last.target && step.weight >= least)
-    };
-    let mut found = Vec::new();
-    let mut tell = |kind, severity, mitre, steps: Vec<&'s Step>, said: String| {
-        found.push(Story { kind, severity, said, mitre, steps });
-    };
-    let target = &last.target;
-    match last.kind {
-        StepKind::Credential => {
-            if let Some(rights) = opener(StepKind::Rights, Severity::High) {
-                let said = format!("gave {target} grave rights, then made credentials for it");
-                tell(
-                    "rights_and_credentials",
-                    Severity::High,
-                    &["T1098.001", "T1098.003"],
-                    vec![rights, last],
-                    said,
-                );
-            }
-        }
-        StepKind::Rights if last.weight >= Severity::High => {
-            if let Some(made) = opener(StepKind::Credential, Severity::Informational) {
-                let said = format!("made credentials for {target}, then gave it grave rights");
-                tell(
-                    "rights_and_credentials",
-                    Severity::High,
-                    &["T1098.001", "T1098.003"],
-                    vec![made, last],
-                    said,
-                );
-            }
-        }
-        StepKind::Assume | StepKind::Pass => {
-            let verb = if last.kind == StepKind::Assume { "assumed" } else { "handed to a service" };
-            if let Some(trust) = opener(StepKind::Trust, Severity::Informational)
-                && last.kind == StepKind::Assume
-            {
-                let said = format!("changed who may assume {target}, then assumed it");
-                tell(
-                    "trust_and_assume",
-                    Severity::High,
-                    &["T1098.003", "T1548.005"],
-                    vec![trust, last],
-                    said,
-                );
-            }
-            if let Some(rights) = opener(StepKind::Rights, Severity::High) {
-                let said = format!("gave {target} grave rights, which it then {verb}");
-                tell(
-                    "rights_and_role",
-                    Severity::High,
-                    &["T1098.003", "T1548.005"],
-                    vec![rights, last],
-                    said,
-                );
-            }
-        }
-        _ => {}
+/// The actor as steps name users and roles: `role/NAME`, without the path and the session.
+fn own(key: &Key) -> String {
+    let own = key.entity.rsplit_once(':').map_or(&*key.entity, |(_, own)| own);
+    let own = own.split('#').next().unwrap_or(own);
+    match (own.split_once('/'), own.rsplit_once('/')) {
+        (Some((sort, _)), Some((_, name))) => format!("{sort}/{name}"),
+        _ => own.to_owned(),
     }
-    if matches!(last.kind, StepKind::Assume | StepKind::Done)
-        && let Some((denied, changed)) = denied_then_changed(before, last, key)
-    {
-        let said = format!("was refused {target}, changed {}, and got through", changed.target);
-        tell(
-            "denied_changed_allowed",
-            Severity::Medium,
-            &["T1098.003", "T1548.005"],
-            vec![denied, changed, last],
-            said,
-        );
-    }
-    found
 }
 
-/// A refusal of what the last step did, and after it a change that can have lifted it: of the role's trust, or of the actor's
-/// own rights.
-fn denied_then_changed<'s>(
-    before: &[(EventTime, &'s Step)],
-    last: &Step,
-    key: &Key,
-) -> Option<(&'s Step, &'s Step)> {
-    let own = key.entity.rsplit_once(':').map_or(&*key.entity, |(_, own)| own);
-    let (mut denied, mut changed) = (None, None);
-    for (_, step) in before {
-        match step.kind {
-            StepKind::Denied if step.target == last.target => denied = denied.or(Some(*step)),
-            StepKind::Trust if step.target == last.target && denied.is_some() => changed = Some(*step),
-            StepKind::Rights if *step.target == *own && denied.is_some() => changed = Some(*step),
-            // It got through before: nothing new.
-            kind if kind == last.kind && step.target == last.target => (denied, changed) = (None, None),
+struct Teller<'t> {
+    key: &'t Key,
+    around: &'t Around<'t, Remembered>,
+    own: String,
+}
+
+type Taken<'s> = (EventTime, &'s Step);
+
+impl Teller<'_> {
+    /// The sequences that a step completes.
+    fn stories<'s>(&self, before: &[Taken<'s>], (time, last): Taken<'s>) -> Vec<Story<'s>> {
+        let opener = |kind: StepKind, least: Severity| {
+            before
+                .iter()
+                .rev()
+                .filter(|(_, step)| step.kind == kind && step.target == last.target)
+                .find(|taken| self.weight(taken) >= least)
+                .map(|(_, step)| *step)
+        };
+        let mut found = Vec::new();
+        let mut tell = |kind, severity, mitre, steps: Vec<&'s Step>, said: String| {
+            found.push(Story { kind, severity, said, mitre, steps, about: &last.target });
+        };
+        let target = &last.target;
+        const CREDENTIALS: &[&str] = &["T1098.001", "T1098.003"];
+        const ROLE: &[&str] = &["T1098.003", "T1548.005"];
+        match last.kind {
+            StepKind::Credential => {
+                if let Some(rights) = opener(StepKind::Rights, Severity::High) {
+                    let said = format!("gave {target} grave rights, then made credentials for it");
+                    tell("rights_and_credentials", Severity::High, CREDENTIALS, vec![rights, last], said);
+                }
+            }
+            StepKind::Rights if self.weight(&(time, last)) >= Severity::High => {
+                if let Some(made) = opener(StepKind::Credential, Severity::Informational) {
+                    let said = format!("made credentials for {target}, then gave it grave rights");
+                    tell("rights_and_credentials", Severity::High, CREDENTIALS, vec![made, last], said);
+                }
+                if let Some(passed) = opener(StepKind::Pass, Severity::Informational) {
+                    let said = format!("handed {target} to a service, then gave it grave rights");
+                    tell("rights_and_role", Severity::High, ROLE, vec![passed, last], said);
+                }
+            }
+            StepKind::Assume | StepKind::Pass => {
+                if last.kind == StepKind::Assume
+                    && let Some(trust) = opener(StepKind::Trust, Severity::Informational)
+                {
+                    let said = format!("changed who may assume {target}, then assumed it");
+                    tell("trust_and_assume", Severity::High, ROLE, vec![trust, last], said);
+                }
+                if let Some(rights) = opener(StepKind::Rights, Severity::High) {
+                    let then =
+                        if last.kind == StepKind::Assume { "assumed it" } else { "handed it to a service" };
+                    let said = format!("gave {target} grave rights, then {then}");
+                    tell("rights_and_role", Severity::High, ROLE, vec![rights, last], said);
+                }
+            }
             _ => {}
         }
+        if matches!(last.kind, StepKind::Assume | StepKind::Done)
+            && let Some((denied, changed)) = self.denied_then_changed(before, last)
+        {
+            let said = format!("was refused {target}, changed {}, and got through", changed.target);
+            tell("denied_changed_allowed", Severity::Medium, ROLE, vec![denied, changed, last], said);
+        }
+        found.extend(self.used(before, last));
+        found
     }
-    denied.zip(changed)
+
+    /// How much a step gives, with what is known of the policy it attached or made count.
+    fn weight(&self, (time, step): &Taken<'_>) -> Severity {
+        if step.weight >= Severity::High || step.policy.is_empty() {
+            return step.weight;
+        }
+        let organization = &self.around.environment.organization;
+        let setting = Setting { kind: Kind::Identity, account: &self.key.account, organization };
+        policy_at(self.around.others, &self.key.account, &step.policy, *time)
+            .and_then(|document| Some(analysis::judge(&document, &setting).first()?.severity))
+            .map_or(step.weight, |known| known.max(step.weight))
+    }
+
+    /// Grave rights the actor gave itself, and what it did with them.
+    fn used<'s>(&self, before: &[Taken<'s>], last: &'s Step) -> Option<Story<'s>> {
+        // Another version of a policy, and making it count, belong to the giving.
+        if last.kind != StepKind::Done || last.evidence.name.contains("PolicyVersion") {
+            return None;
+        }
+        let same_record = |step: &Step| step.evidence.event_id == last.evidence.event_id;
+        // To attach a policy to somebody is no use of it. Steps of one record stand side by side.
+        let beside = before.iter().rev().map(|(_, step)| *step).take_while(|step| same_record(step));
+        let attached = beside.map(|step| &step.policy).find(|policy| !policy.is_empty());
+        let (rights, held) = before
+            .iter()
+            .rev()
+            .filter(|(_, step)| step.kind == StepKind::Rights && !same_record(step))
+            .filter(|(_, step)| attached.is_none_or(|policy| *policy != step.policy))
+            .filter(|(_, step)| step.evidence.name != last.evidence.name)
+            .filter_map(|taken| Some((taken, self.holds(taken)?)))
+            .find(|(taken, _)| self.weight(taken) >= Severity::High)
+            .map(|((_, step), held)| (*step, held))?;
+        let (severity, whose) = match held {
+            Held::Own => (Severity::High, ""),
+            Held::Unknown => (Severity::Medium, " (whether it is attached to the caller is not known)"),
+        };
+        Some(Story {
+            kind: "rights_and_use",
+            severity,
+            said: format!("gave {}{whose} grave rights, then called {}", rights.target, last.target),
+            mitre: &["T1098.003", "T1548.005"],
+            steps: vec![rights, last],
+            about: &rights.target,
+        })
+    }
+
+    /// Whether the actor itself has what a step gave.
+    fn holds(&self, (time, step): &Taken<'_>) -> Option<Held> {
+        if *step.target == *self.own {
+            return Some(Held::Own);
+        }
+        if !step.target.starts_with("policy/") {
+            return None;
+        }
+        let entity = format!("iam//{}/attached/{}", self.own, step.policy);
+        let known =
+            self.around.others.facts(KeyRef { class: RESOURCE, account: &self.key.account, entity: &entity });
+        match known {
+            Some(facts) => facts
+                .changes()
+                .take_while(|(at, _)| at <= time)
+                .filter(|(_, change)| change.succeeded())
+                .last()
+                .is_some_and(|(_, change)| matches!(change.what, What::Attach(_)))
+                .then_some(Held::Own),
+            // A policy that was only just created is attached to nobody.
+            None => (*step.evidence.name != *"CreatePolicy").then_some(Held::Unknown),
+        }
+    }
+
+    /// A refusal of what the last step did, and after it a change that can have lifted it: of the role's trust, or of the
+    /// actor's own rights.
+    fn denied_then_changed<'s>(&self, before: &[Taken<'s>], last: &Step) -> Option<(&'s Step, &'s Step)> {
+        let (mut denied, mut changed) = (None, None);
+        for taken in before {
+            let step = taken.1;
+            match step.kind {
+                StepKind::Denied if step.target == last.target => denied = denied.or(Some(step)),
+                StepKind::Trust if step.target == last.target && denied.is_some() => changed = Some(step),
+                StepKind::Rights if denied.is_some() && self.holds(taken) == Some(Held::Own) => {
+                    changed = Some(step);
+                }
+                // It got through before: nothing new.
+                kind if kind == last.kind && step.target == last.target => (denied, changed) = (None, None),
+                _ => {}
+            }
+        }
+        denied.zip(changed)
+    }
+}
+
+/// Whether rights are the actor's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Own,
+    Unknown,
 }
 
 fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
@@ -164,7 +248,7 @@ fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
     Finding {
         detector: PolicyChange::NAME,
         kind: story.kind,
-        anchor: Anchor::Once(format!("{} {}", last.target, time.day())),
+        anchor: Anchor::Once(format!("{} {}", story.about, time.day())),
         severity: story.severity,
         title: format!("{name} {}", story.said),
         summary: format!(
@@ -208,5 +292,161 @@ fn code(kind: StepKind) -> &'static str {
         StepKind::Assume => "assumed_role",
         StepKind::Pass => "passed_role",
         StepKind::Done => "allowed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy_change::tests::found;
+
+    type Told<'c> = (&'c str, &'c str, &'c str, &'c str);
+
+    fn stories(calls: &[Told<'_>]) -> Vec<String> {
+        const CODES: [&str; 7] = [
+            "gave_rights",
+            "changed_trust",
+            "denied ",
+            "made_credentials",
+            "assumed_role",
+            "passed_role",
+            "allowed",
+        ];
+        found(calls)
+            .into_iter()
+            .filter(|line| CODES.iter().any(|code| format!("{line} ").contains(code)))
+            .collect()
+    }
+
+    #[test]
+    fn steps_of_one_actor_make_a_story() {
+        let admin = r#"{"userName":"u","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#;
+        let rights = ("iam", "AttachUserPolicy", admin, "");
+        let access_key = ("iam", "CreateAccessKey", r#"{"userName":"u"}"#, "");
+        let other_key = ("iam", "CreateAccessKey", r#"{"userName":"v"}"#, "");
+        let trust = r#"{"roleName":"r","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111122223333\"},\"Action\":\"sts:AssumeRole\"}}"}"#;
+        let trusted = ("iam", "UpdateAssumeRolePolicy", trust, "");
+        let assume = (
+            "sts",
+            "AssumeRole",
+            r#"{"roleArn":"arn:aws:iam::111122223333:role/r","roleSessionName":"s"}"#,
+            "",
+        );
+        let own = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"arn:aws:s3:::b\"}}"}"#;
+        let lifted = ("iam", "PutUserPolicy", own, "");
+        let tried = |error| ("iam", "CreateUser", r#"{"userName":"w"}"#, error);
+        assert_eq!(stories(&[rights, access_key]), ["high gave_rights made_credentials"]);
+        assert_eq!(stories(&[access_key, rights]), ["high made_credentials gave_rights"]);
+        assert_eq!(stories(&[rights, other_key]), [""; 0]);
+        let harmless = (
+            "iam",
+            "AttachUserPolicy",
+            r#"{"userName":"u","policyArn":"arn:aws:iam::111122223333:policy/p"}"#,
+            "",
+        );
+        assert_eq!(stories(&[harmless, access_key]), [""; 0]);
+        assert_eq!(stories(&[trusted, assume]), ["high changed_trust assumed_role"]);
+        assert_eq!(stories(&[assume, trusted]), [""; 0]);
+        assert_eq!(
+            stories(&[tried("AccessDenied"), lifted, tried("")]),
+            ["medium denied gave_rights allowed"]
+        );
+        assert_eq!(stories(&[lifted, tried("AccessDenied"), tried("")]), [""; 0], "the change came first");
+        assert_eq!(stories(&[tried("AccessDenied"), rights, tried("")]), [""; 0], "somebody else's rights");
+    }
+
+    const ARN: &str = "arn:aws:iam::111122223333:policy/p";
+
+    fn version(name: &'static str, action: &str) -> (&'static str, String) {
+        let text = format!(r#"{{"Statement":{{"Effect":"Allow","Action":"{action}","Resource":"*"}}}}"#);
+        let request = serde_json::json!({ "policyName": "p", "policyArn": ARN, "setAsDefault": true, "policyDocument": text });
+        (name, request.to_string())
+    }
+
+    #[test]
+    fn rights_an_actor_gave_itself_and_used_are_a_story() {
+        let (call, grave) = version("CreatePolicyVersion", "iam:*");
+        let (created, new) = version("CreatePolicy", "iam:*");
+        let (_, mild) = version("CreatePolicyVersion", "s3:ListAllMyBuckets");
+        let own = format!(r#"{{"userName":"kim","policyArn":"{ARN}"}}"#);
+        let attached = ("iam", "AttachUserPolicy", own.as_str(), "");
+        let detached = ("iam", "DetachUserPolicy", own.as_str(), "");
+        let wrote = ("iam", call, grave.as_str(), "");
+        let used = ("iam", "CreateUser", r#"{"userName":"w"}"#, "");
+        assert_eq!(stories(&[attached, wrote, used]), ["high gave_rights allowed"]);
+        assert_eq!(
+            stories(&[attached, wrote, used, used, ("iam", "CreateLoginProfile", r#"{"userName":"w"}"#, "")])
+                .len(),
+            1,
+            "one story"
+        );
+        assert_eq!(stories(&[wrote, used]), ["medium gave_rights allowed"], "whose it is is not known");
+        assert_eq!(stories(&[attached, detached, wrote, used]), [""; 0], "it is not the actor's any more");
+        assert_eq!(stories(&[attached, ("iam", call, mild.as_str(), ""), used]), [""; 0]);
+        assert_eq!(
+            stories(&[("iam", created, new.as_str(), ""), used]),
+            [""; 0],
+            "a new policy is attached to nobody"
+        );
+        assert_eq!(stories(&[used, attached, wrote]), [""; 0], "not used after");
+        let inline = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"}"#;
+        assert_eq!(stories(&[("iam", "PutUserPolicy", inline, ""), used]), ["high gave_rights allowed"]);
+    }
+
+    #[test]
+    fn policies_of_ones_own_count_by_their_text() {
+        let (created, grave) = version("CreatePolicyVersion", "*");
+        let (_, mild) = version("CreatePolicyVersion", "s3:ListAllMyBuckets");
+        let to_user = format!(r#"{{"userName":"u","policyArn":"{ARN}"}}"#);
+        let to_role = format!(r#"{{"roleName":"r","policyArn":"{ARN}"}}"#);
+        let key = ("iam", "CreateAccessKey", r#"{"userName":"u"}"#, "");
+        let function = (
+            "lambda",
+            "CreateFunction20150331",
+            r#"{"functionName":"f","role":"arn:aws:iam::111122223333:role/r"}"#,
+            "",
+        );
+        let attach_user = ("iam", "AttachUserPolicy", to_user.as_str(), "");
+        let attach_role = ("iam", "AttachRolePolicy", to_role.as_str(), "");
+        for (text, told) in [(&grave, true), (&mild, false)] {
+            let wrote = ("iam", created, text.as_str(), "");
+            let credentials: &[&str] = if told { &["high gave_rights made_credentials"] } else { &[] };
+            let of = |calls: &[Told<'_>], code: &str| -> Vec<String> {
+                stories(calls).into_iter().filter(|line| line.contains(code)).collect()
+            };
+            assert_eq!(of(&[wrote, attach_user, key], "made_credentials"), credentials);
+            let passed: &[&str] = if told { &["high gave_rights passed_role"] } else { &[] };
+            assert_eq!(of(&[wrote, attach_role, function], "passed_role"), passed);
+            // The role was handed over first: the code that runs with it gets the rights.
+            let after: &[&str] = if told { &["high passed_role gave_rights"] } else { &[] };
+            assert_eq!(of(&[wrote, function, attach_role], "passed_role"), after);
+        }
+    }
+
+    #[test]
+    fn roles_are_handed_to_services_by_many_calls() {
+        let admin = (
+            "iam",
+            "AttachRolePolicy",
+            r#"{"roleName":"r","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#,
+            "",
+        );
+        let role = "arn:aws:iam::111122223333:role/r";
+        for (service, name, request) in [
+            ("cloudformation", "CreateStack", format!(r#"{{"stackName":"s","roleARN":"{role}"}}"#)),
+            ("glue", "CreateJob", format!(r#"{{"name":"j","role":"{role}"}}"#)),
+            (
+                "ec2",
+                "RunInstances",
+                r#"{"iamInstanceProfile":{"arn":"arn:aws:iam::111122223333:instance-profile/r"}}"#.to_owned(),
+            ),
+            ("ecs", "RunTask", format!(r#"{{"overrides":{{"taskRoleArn":"{role}"}}}}"#)),
+            ("sagemaker", "CreateNotebookInstance", format!(r#"{{"roleArn":"{role}"}}"#)),
+            ("states", "CreateStateMachine", format!(r#"{{"roleArn":"{role}"}}"#)),
+        ] {
+            let call = (service, name, request.as_str(), "");
+            assert_eq!(stories(&[admin, call]), ["high gave_rights passed_role"], "{service}");
+            assert_eq!(stories(&[call, admin]), ["high passed_role gave_rights"], "{service}");
+            assert_eq!(stories(&[call]), [""; 0], "{service}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::policy_change::condition::clip;
 use crate::policy_change::extract::UNNAMED;
 use crate::policy_change::facts::{Change, What};
 use crate::policy_change::judge::Judged;
+use crate::policy_change::next::next_steps;
 use crate::policy_change::verdict::Code;
 use crate::time::TimeRange;
 
@@ -70,10 +71,46 @@ pub(crate) fn subject(change: &Change) -> String {
     }
 }
 
-/// The subject's ARN as far as it can be made from a name, to match patterns of ARNs.
-pub(crate) fn arn_of(change: &Change) -> String {
+/// The subject's ARN as far as it can be made from a name, to match patterns of ARNs. Calls name a role without its path, so
+/// it is left out.
+pub(crate) fn arn_of(change: &Change, account: &str) -> String {
+    let (id, region) = (&*change.id, &*change.region);
+    if id.starts_with("arn:") {
+        return id.to_owned();
+    }
+    let partition = match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    let holder = id.split('/').next().unwrap_or(id);
+    let last = id.rsplit('/').next().unwrap_or(id);
+    let regional =
+        |service: &str, name: String| format!("arn:{partition}:{service}:{region}:{account}:{name}");
     match &*change.thing {
-        "bucket" | "object" => format!("arn:aws:s3:::{}", change.id),
+        "bucket" | "object" => format!("arn:{partition}:s3:::{id}"),
+        // Inline policies are named `HOLDER/POLICY`.
+        thing @ ("role" | "user" | "group") => format!("arn:{partition}:iam::{account}:{thing}/{holder}"),
+        "policy" => format!("arn:{partition}:iam::{account}:policy/{id}"),
+        "function" => regional("lambda", format!("function:{id}")),
+        "table" => regional("dynamodb", format!("table/{id}")),
+        "secret" => regional("secretsmanager", format!("secret:{id}")),
+        "key" => regional("kms", format!("key/{id}")),
+        "alias" => regional("kms", id.to_owned()),
+        "queue" => regional("sqs", last.to_owned()),
+        "topic" => regional("sns", id.to_owned()),
+        "trail" => regional("cloudtrail", format!("trail/{id}")),
+        "repository" => regional("ecr", format!("repository/{id}")),
+        "log group" => regional("logs", format!("log-group:{id}")),
+        "database" => regional("rds", format!("db:{id}")),
+        "database cluster" => regional("rds", format!("cluster:{id}")),
+        "snapshot" if id.starts_with("snap-") => regional("ec2", format!("snapshot/{id}")),
+        "snapshot" => regional("rds", format!("snapshot:{id}")),
+        "image" => regional("ec2", format!("image/{id}")),
+        "security group" => regional("ec2", format!("security-group/{id}")),
+        "file system" => regional("elasticfilesystem", format!("file-system/{id}")),
+        "backup vault" => regional("backup", format!("backup-vault:{id}")),
+        "detector" => regional("guardduty", format!("detector/{id}")),
         _ => String::new(),
     }
 }
@@ -98,8 +135,9 @@ fn summary(change: &Change, judged: &Judged) -> String {
         .error_code
         .as_ref()
         .map_or(String::new(), |code| format!(", which failed with {code}"));
+    let changes = if change.succeeded() { "It changes" } else { "It would have changed" };
     let mut text = format!(
-        "{} called {name} of {source} from {source_ip}{outcome}. It changes {}.",
+        "{} called {name} of {source} from {source_ip}{outcome}. {changes} {}.",
         change.actor,
         subject(change)
     );
@@ -143,86 +181,4 @@ fn mitre(change: &Change, judged: &Judged) -> Vec<&'static str> {
         }
     });
     techniques
-}
-
-/// What to do first, with the command that shows or undoes it.
-fn next_steps(change: &Change, judged: &Judged) -> Vec<String> {
-    let id =
-        if &*change.id == UNNAMED { format!("<{}>", change.thing.to_uppercase()) } else { clip(&change.id) };
-    let (head, tail) = id.split_once('/').unwrap_or((&id, ""));
-    let look = match (&*change.thing, &change.what) {
-        ("role", What::Attach(_) | What::Detach(_)) => {
-            format!("aws iam list-attached-role-policies --role-name {id}")
-        }
-        ("user", What::Attach(_) | What::Detach(_)) => {
-            format!("aws iam list-attached-user-policies --user-name {id}")
-        }
-        ("group", What::Attach(_) | What::Detach(_)) => {
-            format!("aws iam list-attached-group-policies --group-name {id}")
-        }
-        ("role", _) if !tail.is_empty() => {
-            format!("aws iam get-role-policy --role-name {head} --policy-name {tail}")
-        }
-        ("user", _) if !tail.is_empty() => {
-            format!("aws iam get-user-policy --user-name {head} --policy-name {tail}")
-        }
-        ("group", _) if !tail.is_empty() => {
-            format!("aws iam get-group-policy --group-name {head} --policy-name {tail}")
-        }
-        ("role", _) => format!("aws iam get-role --role-name {id}"),
-        ("user", _) => format!("aws iam list-access-keys --user-name {id}"),
-        ("policy", _) => format!("aws iam list-policy-versions --policy-arn {id}"),
-        ("bucket", _) => {
-            format!("aws s3api get-bucket-policy --bucket {id}; aws s3api get-bucket-acl --bucket {id}")
-        }
-        ("object", _) => format!("aws s3api get-object-acl --bucket {head} --key {tail}"),
-        ("key", _) => format!("aws kms get-key-policy --key-id {id} --policy-name default"),
-        ("function", _) => format!("aws lambda get-policy --function-name {id}"),
-        ("queue", _) => format!("aws sqs get-queue-attributes --queue-url {id} --attribute-names Policy"),
-        ("topic", _) => format!("aws sns get-topic-attributes --topic-arn {id}"),
-        ("snapshot", _) if id.starts_with("snap-") => {
-            format!(
-                "aws ec2 describe-snapshot-attribute --snapshot-id {id} --attribute createVolumePermission"
-            )
-        }
-        ("snapshot", _) => format!("aws rds describe-db-snapshot-attributes --db-snapshot-identifier {id}"),
-        ("image", _) => {
-            format!("aws ec2 describe-image-attribute --image-id {id} --attribute launchPermission")
-        }
-        ("secret", _) => format!("aws secretsmanager get-resource-policy --secret-id {id}"),
-        ("security group", _) => {
-            format!("aws ec2 describe-security-group-rules --filters Name=group-id,Values={id}")
-        }
-        ("trail", _) => {
-            format!("aws cloudtrail get-trail-status --name {id}; aws cloudtrail start-logging --name {id}")
-        }
-        ("detector", _) => format!("aws guardduty get-detector --detector-id {id}"),
-        ("organization policy", _) => format!("aws organizations describe-policy --policy-id {id}"),
-        _ => String::new(),
-    };
-    let mut steps = Vec::new();
-    if !look.is_empty() {
-        steps.push(format!("See what stands now: {look}"));
-    }
-    let public = judged.verdicts.iter().any(|v| matches!(v.code, Code::Public | Code::PublicControl));
-    if public && &*change.thing == "bucket" {
-        steps.push(format!(
-            "Shut it if nobody needs it: aws s3api put-public-access-block --bucket {id} --public-access-block-configuration \
-             BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
-        ));
-    }
-    if let What::Attach(arn) = &change.what {
-        let thing = &change.thing;
-        if matches!(&**thing, "role" | "user" | "group") {
-            steps.push(format!("Undo: aws iam detach-{thing}-policy --{thing}-name {id} --policy-arn {arn}"));
-        }
-    }
-    let key = &change.evidence.access_key;
-    if !key.is_empty() {
-        steps.push(format!(
-            "See what else the caller did: aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={key}"
-        ));
-    }
-    steps.push(format!("Ask the owner of {} whether the change was meant", clip(&change.actor)));
-    steps
 }

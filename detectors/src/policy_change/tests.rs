@@ -1,5 +1,6 @@
 //! Events in, findings out.
 
+use crate::actor::Identity;
 use crate::environment::Environment;
 use crate::finding::{Finding, Severity};
 use crate::ledger::Ledger;
@@ -12,7 +13,11 @@ use crate::{Around, Detector, Join};
 const NOON: EventTime = EventTime(1_772_366_400);
 
 fn judge(ledger: &Ledger<Remembered>, environment: &Environment) -> Vec<Finding> {
-    let detector = PolicyChange::new(Config::default()).unwrap();
+    judge_from(Config::default().report_from, ledger, environment)
+}
+
+fn judge_from(report_from: Severity, ledger: &Ledger<Remembered>, environment: &Environment) -> Vec<Finding> {
+    let detector = PolicyChange::new(Config { report_from }).unwrap();
     let around = Around { others: ledger, environment, span: TimeRange::ALL };
     let mut found = Vec::new();
     for (key, facts) in ledger.sorted() {
@@ -23,7 +28,11 @@ fn judge(ledger: &Ledger<Remembered>, environment: &Environment) -> Vec<Finding>
 }
 
 /// Each call a minute after the one before: (service, name, parameters, error code). What is found: severity and codes.
-fn found(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
+pub(super) fn found(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
+    found_from(Config::default().report_from, calls)
+}
+
+fn found_from(report_from: Severity, calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
     let calls: Vec<Call<'_>> = calls
         .iter()
         .enumerate()
@@ -33,7 +42,15 @@ fn found(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
             ..Call::new(service, name, NOON.plus(60 * i as i64))
         })
         .collect();
-    judge(&teach::<PolicyChange>(&calls), &Environment::default()).iter().map(line).collect()
+    judge_from(report_from, &teach::<PolicyChange>(&calls), &Environment::default())
+        .iter()
+        .map(line)
+        .collect()
+}
+
+/// The same, with what is below the level of reports.
+fn all(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
+    found_from(Severity::Informational, calls)
 }
 
 fn line(finding: &Finding) -> String {
@@ -273,12 +290,115 @@ fn attachments_are_judged_by_what_the_policy_says() {
     };
     assert_eq!(found(&[attach("admin"), attach("admin")]), ["high admin"], "the second attaches nothing new");
     assert_eq!(found(&[attach("managed")]), [""; 0]);
-    assert_eq!(found(&[attach("own")]), [""; 0], "nothing is known of it");
+    assert_eq!(found(&[attach("own")]), ["low not_seen"], "nothing is known of it");
     let version = r#"{"policyArn":"arn:aws:iam::111122223333:policy/p","setAsDefault":true,"policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"iam:*\",\"Resource\":\"*\"}}"}"#;
     assert_eq!(
         found(&[("iam", "CreatePolicyVersion", version, ""), attach("own")]),
         ["high iam_all", "high iam_all"]
     );
+    let quarantine =
+        r#"{"userName":"u","policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}"#;
+    let aws = Identity { kind: "AWSService", invoked_by: "iam.amazonaws.com", ..Identity::default() };
+    let call = Call { request: quarantine, identity: aws, ..Call::new("iam", "AttachUserPolicy", NOON) };
+    let ledger = teach::<PolicyChange>([&call]);
+    let lines: Vec<String> = judge(&ledger, &Environment::default()).iter().map(line).collect();
+    assert_eq!(lines, ["high quarantined"], "AWS's own call, and news");
+    assert_eq!(found(&[("iam", "DetachUserPolicy", quarantine, "")]), ["medium deny_removed"]);
+}
+
+#[test]
+fn what_is_not_known_is_said_to_be_and_what_is_known_is_used() {
+    let doc = |statement: &str| serde_json::to_string(&format!(r#"{{"Statement":[{statement}]}}"#)).unwrap();
+    let arn = "arn:aws:iam::111122223333:policy/p";
+    let create = |statement: &str| {
+        format!(
+            r#"{{"policyName":"p","policyArn":"{arn}","setAsDefault":true,"policyDocument":{}}}"#,
+            doc(statement)
+        )
+    };
+    let (wide, denying, narrow) = (
+        create(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#),
+        create(r#"{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}"#),
+        create(r#"{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b"}"#),
+    );
+    let on_role = format!(r#"{{"roleName":"r","policyArn":"{arn}"}}"#);
+    let version = |id: &str| format!(r#"{{"policyArn":"{arn}","versionId":"{id}"}}"#);
+    let (v1, v9) = (version("v1"), version("v9"));
+    fn write(text: &str) -> (&str, &str, &str, &str) {
+        ("iam", "CreatePolicyVersion", text, "")
+    }
+    let (attach, detach) = (
+        ("iam", "AttachRolePolicy", on_role.as_str(), ""),
+        ("iam", "DetachRolePolicy", on_role.as_str(), ""),
+    );
+    // Told at informational, below what is reported by default.
+    assert_eq!(found(&[detach]), [""; 0]);
+    assert_eq!(all(&[detach]), ["informational undecided"]);
+    assert_eq!(
+        all(&[("iam", "DeleteRolePolicy", r#"{"roleName":"r","policyName":"p"}"#, "")]),
+        ["informational undecided"]
+    );
+    assert_eq!(all(&[("s3", "PutBucketPolicy", r#"{"bucketName":"b"}"#, "")]), ["informational undecided"]);
+    assert_eq!(found(&[write(&narrow), attach]), [""; 0], "known, and harmless");
+    assert_eq!(found(&[write(&denying), attach, detach]), ["medium deny_removed"]);
+    assert_eq!(found(&[("iam", "SetDefaultPolicyVersion", &v9, "")]), ["low undecided"]);
+    // Rolled back to a version from before memory: what stands is unknown, so the next text counts whole.
+    assert_eq!(
+        found(&[write(&narrow), ("iam", "SetDefaultPolicyVersion", &v1, ""), write(&wide)]),
+        ["low undecided", "high admin"]
+    );
+    // Taken away and set again: no re-apply.
+    let queue = |policy: &str| format!(r#"{{"queueUrl":"q","attributes":{{"Policy":{policy}}}}}"#);
+    let open = queue(&doc(r#"{"Effect":"Allow","Principal":"*","Action":"sqs:ReceiveMessage"}"#));
+    let shut = queue(r#""""#);
+    fn set(text: &str) -> (&str, &str, &str, &str) {
+        ("sqs", "SetQueueAttributes", text, "")
+    }
+    assert_eq!(found(&[set(&open), set(&open)]), ["high public"]);
+    assert_eq!(found(&[set(&open), set(&shut), set(&open)]), ["high public", "high public"]);
+}
+
+#[test]
+fn cedar_is_judged_as_far_as_it_can_be() {
+    let create = |definition: &str| format!(r#"{{"policyStoreId":"PS1","definition":{definition}}}"#);
+    for (definition, expected) in [
+        (r#"{"static":{"statement":"permit(principal, action, resource);"}}"#, "medium cedar_all"),
+        (
+            r#"{"static":{"statement":"permit(principal, action, resource) when { context.x };"}}"#,
+            "low undecided",
+        ),
+        (r#"{"static":{"statement":"forbid(principal, action, resource);"}}"#, ""),
+        (r#"{"templateLinked":{"policyTemplateId":"PT1"}}"#, "low undecided"),
+        (r#""HIDDEN_DUE_TO_SECURITY_REASONS""#, "low undecided"),
+    ] {
+        let request = create(definition);
+        let expected: &[&str] = if expected.is_empty() { &[] } else { &[expected] };
+        assert_eq!(found(&[("verifiedpermissions", "CreatePolicy", &request, "")]), expected, "{definition}");
+    }
+}
+
+#[test]
+fn grants_to_one_resource_in_great_number_stay_known() {
+    let requests: Vec<String> = (0..300)
+        .map(|i| {
+            format!(
+                r#"{{"functionName":"f","statementId":"s{i}","principal":"{:012}","action":"lambda:InvokeFunction"}}"#,
+                500_000_000_000_u64 + i
+            )
+        })
+        .collect();
+    // Ten an hour, so that none is left out.
+    let calls: Vec<Call<'_>> = requests
+        .iter()
+        .enumerate()
+        .map(|(i, request)| Call {
+            request,
+            ..Call::new("lambda", "AddPermission20150331v2", NOON.plus(360 * i as i64))
+        })
+        .collect();
+    let found = judge(&teach::<PolicyChange>(&calls), &Environment::default());
+    assert_eq!(found.len(), 300);
+    assert!(found.iter().all(|finding| finding.reasons.len() == 1), "each tells of its own grant only");
 }
 
 #[test]
@@ -361,6 +481,65 @@ fn the_world_as_configured_counts() {
         with(&|e| e.organization.deploy_roles = vec!["arn:aws:iam::*:user/kim".to_owned()]),
         ["medium other_account"]
     );
+    // A deploy role's usual changes are milder; what gives everything to somebody, or something to everybody, is not.
+    let deploy =
+        |e: &mut Environment| e.organization.deploy_roles = vec!["arn:aws:iam::*:user/kim".to_owned()];
+    let sensitive = |pattern: &str| {
+        let pattern = pattern.to_owned();
+        move |e: &mut Environment| e.organization.sensitive_resources = vec![pattern.clone()]
+    };
+    let of = |(service, name, request): (&str, &str, &str), change: &dyn Fn(&mut Environment)| {
+        let mut environment = Environment::default();
+        change(&mut environment);
+        let ledger = teach::<PolicyChange>([&Call { request, ..Call::new(service, name, NOON) }]);
+        judge(&ledger, &environment).iter().map(line).collect::<Vec<_>>()
+    };
+    let public = FOREIGN.replace(r#"{"AWS":"999988887777"}"#, r#""*""#);
+    let admin = r#"{"roleName":"r","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#;
+    let power = r#"{"roleName":"r","policyArn":"arn:aws:iam::aws:policy/PowerUserAccess"}"#;
+    let policy = |action: &str| {
+        format!(
+            r#"{{"roleName":"r","policyName":"p","policyDocument":"{{\"Statement\":{{\"Effect\":\"Allow\",\"Action\":\"{action}\",\"Resource\":\"*\"}}}}"}}"#
+        )
+    };
+    let (iam, escalating) = (policy("iam:*"), policy("iam:PutUserPolicy"));
+    for (call, expected) in [
+        (("s3", "PutBucketPolicy", public.as_str()), "high public"),
+        (("iam", "AttachRolePolicy", admin), "high admin"),
+        (("iam", "PutRolePolicy", iam.as_str()), "high iam_all"),
+        (("iam", "PutRolePolicy", escalating.as_str()), "medium escalation"),
+        (("iam", "AttachRolePolicy", power), "low not_action_power"),
+        (("cloudtrail", "StopLogging", r#"{"name":"t"}"#), "medium switch"),
+    ] {
+        assert_eq!(of(call, &deploy), [expected], "{call:?}");
+    }
+    // Names are made ARNs for the patterns.
+    for (call, pattern, expected) in [
+        (("iam", "AttachRolePolicy", power), "arn:aws:iam::111122223333:role/r", "high not_action_power"),
+        (
+            ("iam", "AttachRolePolicy", power),
+            "arn:aws:iam::111122223333:role/other",
+            "medium not_action_power",
+        ),
+        (("iam", "PutRolePolicy", escalating.as_str()), "arn:aws:iam::*:role/r", "critical escalation"),
+        (
+            ("cloudtrail", "StopLogging", r#"{"name":"t"}"#),
+            "arn:aws:cloudtrail:*:*:trail/t",
+            "critical switch",
+        ),
+        (
+            ("lambda", "DeleteFunction20150331", r#"{"functionName":"watch"}"#),
+            "arn:aws:lambda:*:*:function:watch",
+            "medium switch",
+        ),
+        (
+            ("sns", "DeleteTopic", r#"{"topicArn":"arn:aws:sns:eu-west-1:111122223333:alerts"}"#),
+            "arn:aws:sns:*:*:alerts",
+            "medium switch",
+        ),
+    ] {
+        assert_eq!(of(call, &sensitive(pattern)), [expected], "{call:?} {pattern}");
+    }
 }
 
 #[test]
@@ -385,40 +564,4 @@ fn a_flood_hides_nothing() {
     twice.join(facts);
     assert_eq!(&twice, facts);
     assert_eq!(facts.changes().count(), MAX_AN_HOUR);
-}
-
-#[test]
-fn steps_of_one_actor_make_a_story() {
-    let admin = r#"{"userName":"u","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#;
-    let rights = ("iam", "AttachUserPolicy", admin, "");
-    let access_key = ("iam", "CreateAccessKey", r#"{"userName":"u"}"#, "");
-    let other_key = ("iam", "CreateAccessKey", r#"{"userName":"v"}"#, "");
-    let trust = r#"{"roleName":"r","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111122223333\"},\"Action\":\"sts:AssumeRole\"}}"}"#;
-    let trusted = ("iam", "UpdateAssumeRolePolicy", trust, "");
-    let assume =
-        ("sts", "AssumeRole", r#"{"roleArn":"arn:aws:iam::111122223333:role/r","roleSessionName":"s"}"#, "");
-    let own = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\",\"Resource\":\"arn:aws:s3:::b\"}}"}"#;
-    let lifted = ("iam", "PutUserPolicy", own, "");
-    let tried = |error| ("iam", "CreateUser", r#"{"userName":"w"}"#, error);
-    let stories = |calls: &[(&str, &str, &str, &str)]| -> Vec<String> {
-        found(calls)
-            .into_iter()
-            .filter(|line| line.contains("_rights") || line.contains("_trust") || line.contains("denied"))
-            .collect()
-    };
-    assert_eq!(stories(&[rights, access_key]), ["high gave_rights made_credentials"]);
-    assert_eq!(stories(&[access_key, rights]), ["high made_credentials gave_rights"]);
-    assert_eq!(stories(&[rights, other_key]), [""; 0]);
-    let harmless = (
-        "iam",
-        "AttachUserPolicy",
-        r#"{"userName":"u","policyArn":"arn:aws:iam::111122223333:policy/p"}"#,
-        "",
-    );
-    assert_eq!(stories(&[harmless, access_key]), [""; 0]);
-    assert_eq!(stories(&[trusted, assume]), ["high changed_trust assumed_role"]);
-    assert_eq!(stories(&[assume, trusted]), [""; 0]);
-    assert_eq!(stories(&[tried("AccessDenied"), lifted, tried("")]), ["medium denied gave_rights allowed"]);
-    assert_eq!(stories(&[lifted, tried("AccessDenied"), tried("")]), [""; 0], "the change came first");
-    assert_eq!(stories(&[tried("AccessDenied"), rights, tried("")]), [""; 0], "somebody else's rights");
 }

@@ -90,6 +90,9 @@ codes! {
     EscalationByService "escalation_by_service" Medium ["T1548.005", "T1078.004"] "gets a path to a role's rights" "the actions reach a role's rights through a service or its credentials";
     EscalationNarrow "escalation_narrow" Informational ["T1548.005"] "gets a path to more rights within named resources" "as above, but on named resources only";
     DataWildcard "data_wildcard" Medium ["T1530", "T1552"] "gets all data of a service" "data or secrets of a whole service may be read";
+    CedarAll "cedar_all" Medium ["T1098.003"] "permits everything" "a Cedar policy permits everything to everyone the application or trust provider knows";
+    Quarantined "quarantined" High ["T1552", "T1078.004"] "is quarantined by AWS" "AWS found a key of the user in public and took rights away from it";
+    NotSeen "not_seen" Low ["T1098.003"] "gets a policy whose text is not known" "a customer's own policy is attached, and none of the calls that wrote it was seen";
     DenyRemoved "deny_removed" Medium ["T1484", "T1562"] "loses a Deny" "a Deny statement is gone or narrower";
     GuardrailWeakened "guardrail_weakened" High ["T1484", "T1562"] "loses a guardrail" "a Deny of an organization policy is gone or narrower";
     NetworkOpen "network_open" Informational ["T1562.007"] "is open to the internet" "a port meant to be public is open to the internet";
@@ -98,6 +101,7 @@ codes! {
     Switch "switch" Medium [] "was switched" "a call that changes access, detection or credentials by itself: severity by call";
     Omitted "omitted" High ["T1098"] "changed by a call whose parameters were left out of the log" "the parameters were too large for the log: nobody saw what changed";
     Unreadable "unreadable" Medium ["T1098"] "has a policy that can't be read" "the document is malformed, too long or too deep";
+    Intricate "too_intricate" Medium ["T1098"] "has a policy too intricate to judge" "judging the document takes more work than any real policy does, so it was judged in part";
     Undecided "undecided" Low ["T1098"] "changed in a way that can't be judged" "what is needed to judge is not in the log or not known yet";
 }
 

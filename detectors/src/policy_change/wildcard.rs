@@ -15,15 +15,26 @@ const MAX_PATTERN: usize = 2_048;
 /// Whether the pattern stands for the text. A `*` in the text is only stood for by a `*`, so for two patterns the answer is
 /// whether the first stands for all that the second does.
 pub(crate) fn matches(pattern: &str, text: &str, case: Case) -> bool {
+    search(pattern, text, case, usize::MAX).0 == Some(true)
+}
+
+/// Whether the pattern stands for the text, and the steps it took to tell; no answer once those are more than `limit`.
+pub(crate) fn search(pattern: &str, text: &str, case: Case, limit: usize) -> (Option<bool>, usize) {
     let same = |p: u8, t: u8| p == t || (case == Case::Ignored && p.eq_ignore_ascii_case(&t));
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     if pattern.len() > MAX_PATTERN || text.len() > MAX_PATTERN {
-        return pattern.len() == text.len() && pattern.iter().zip(text).all(|(p, t)| same(*p, *t));
+        let equal = pattern.len() == text.len() && pattern.iter().zip(text).all(|(p, t)| same(*p, *t));
+        return (Some(equal), pattern.len().min(text.len()));
     }
     let (mut p, mut t) = (0, 0);
+    let mut steps = 0;
     // Where to resume when a guess of how much the last star stands for fails.
     let mut resume: Option<(usize, usize)> = None;
     while t < text.len() {
+        steps += 1;
+        if steps > limit {
+            return (None, steps);
+        }
         match pattern.get(p) {
             Some(b'*') => {
                 resume = Some((p + 1, t));
@@ -38,14 +49,14 @@ pub(crate) fn matches(pattern: &str, text: &str, case: Case) -> bool {
                 t += 1;
             }
             _ => {
-                let Some((after_star, taken)) = resume else { return false };
+                let Some((after_star, taken)) = resume else { return (Some(false), steps) };
                 resume = Some((after_star, taken + 1));
                 p = after_star;
                 t = taken + 1;
             }
         }
     }
-    pattern[p..].iter().all(|c| *c == b'*')
+    (Some(pattern[p..].iter().all(|c| *c == b'*')), steps)
 }
 
 /// Nothing but stars: stands for anything.
