@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::ledger::{Facts, Key, KeyRef, Ledger};
+use crate::ledger::{Class, Facts, Key, KeyRef, Ledger};
 use crate::time::TimeRange;
 
 /// A detector: what it remembers, and how it judges. `claims` and `observe` can't see the configuration, so facts can't
@@ -36,6 +36,11 @@ pub trait Detector: Sized + Send + Sync + 'static {
     /// Reads facts at rest of an older version; nothing where no way leads from there.
     fn migrate(_version: u32, _facts: &[u8]) -> Option<Self::Facts> {
         None
+    }
+
+    /// What facts of a class are about, for people who look at them.
+    fn class_name(class: Class) -> String {
+        format!("class {}", class.0)
     }
 
     /// Whether events of this action are wanted at all. Asked once an action.

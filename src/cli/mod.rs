@@ -9,7 +9,6 @@ mod demo;
 mod detectors;
 pub mod exit;
 mod explain_policy;
-#[cfg(feature = "aws")]
 mod facts;
 mod interrupt;
 mod moment;
@@ -60,7 +59,6 @@ enum Command {
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
     ExplainPolicy(explain_policy::Arguments),
-    #[cfg(feature = "aws")]
     Facts(facts::Arguments),
     Detectors(detectors::Arguments),
     Config(config::Arguments),
@@ -82,8 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::ExplainPolicy(arguments) => explain_policy::run(&arguments),
-        #[cfg(feature = "aws")]
-        Command::Facts(arguments) => facts::run(arguments),
+        Command::Facts(arguments) => facts::run(&arguments),
         Command::Detectors(arguments) => detectors::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

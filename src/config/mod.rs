@@ -29,6 +29,8 @@ pub struct Config {
     pub learning: Learning,
     /// What hostile or broken input may cost.
     pub limits: Limits,
+    /// When an account that used to deliver counts as silent; only the function looks.
+    pub coverage: Coverage,
     /// The detectors, a table each.
     pub detectors: Configs,
     /// Findings to stay silent about for a while.
@@ -51,6 +53,22 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { stored_mib: 1_024, inflated_mib: 256, inflation_ratio: 250 }
+    }
+}
+
+/// When an account that used to deliver counts as silent; only the function looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Coverage {
+    /// No account is silent before so many hours without a log object; at least 1.
+    pub silent_after_hours: u32,
+    /// Nor before this many times its longest pause of the last two weeks; at least 1.
+    pub times_usual: f64,
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self { silent_after_hours: 3, times_usual: 2.0 }
     }
 }
 
@@ -128,6 +146,7 @@ impl Config {
         }
         for (path, value) in [
             ("learning.forget_after_days", self.learning.forget_after_days),
+            ("coverage.silent_after_hours", self.coverage.silent_after_hours),
             ("limits.stored_mib", self.limits.stored_mib),
             ("limits.inflated_mib", self.limits.inflated_mib),
             ("limits.inflation_ratio", self.limits.inflation_ratio),
@@ -135,6 +154,9 @@ impl Config {
             if value == 0 {
                 problems.push(Problem::new(path, "must be at least 1"));
             }
+        }
+        if !self.coverage.times_usual.is_finite() || self.coverage.times_usual < 1.0 {
+            problems.push(Problem::new("coverage.times_usual", "must be a number from 1 on"));
         }
         if self.learning.days > self.learning.forget_after_days {
             problems.push(Problem::new(

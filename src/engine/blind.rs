@@ -80,13 +80,22 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+/// How many things there are that a trail may not show.
+pub const SPOTS: usize = SIGNS.len();
+
+/// Which of the [`SPOTS`] these calls light up.
+pub fn seen<'a>(actions: impl Iterator<Item = &'a Action> + Clone) -> [bool; SPOTS] {
+    std::array::from_fn(|spot| actions.clone().any(|action| (SIGNS[spot].shows)(action)))
+}
+
+/// The spots that were not seen.
+pub fn unseen(seen: [bool; SPOTS]) -> BTreeSet<BlindSpot> {
+    SIGNS.iter().zip(seen).filter(|(_, seen)| !seen).map(|(sign, _)| sign.blind.clone()).collect()
+}
+
 /// What can't be seen in a trail with only these calls.
 pub fn blind_spots<'a>(actions: impl Iterator<Item = &'a Action> + Clone) -> BTreeSet<BlindSpot> {
-    SIGNS
-        .iter()
-        .filter(|sign| !actions.clone().any(|action| (sign.shows)(action)))
-        .map(|sign| sign.blind.clone())
-        .collect()
+    unseen(seen(actions))
 }
 
 #[cfg(test)]

@@ -3,5 +3,6 @@
 
 pub mod blind;
 pub mod distinct;
+pub mod lateness;
 pub mod tally;
 pub mod worker;

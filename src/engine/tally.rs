@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trailhound_detectors::{Event, EventTime};
 
 use super::distinct::DistinctRecords;
+use super::lateness::Lateness;
 
 /// Problems kept with their place; more are only counted.
 const MAX_PROBLEMS: usize = 1_000;
@@ -27,6 +28,8 @@ pub struct Tally {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Judged records that were delivered later than the lateness horizon.
     pub late: u64,
+    /// How late judged records were delivered, where the name of their object says when.
+    pub lateness: Lateness,
     /// First and last event time judged.
     pub span: Option<(EventTime, EventTime)>,
     /// Accounts of judged records.
@@ -122,6 +125,7 @@ impl Tally {
         self.records += other.records;
         self.judged += other.judged;
         self.late += other.late;
+        self.lateness.add(&other.lateness);
         for (reason, count) in other.skipped {
             self.skip(reason, count);
         }

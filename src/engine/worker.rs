@@ -101,6 +101,9 @@ impl Worker {
                     stable_hash(event.event_id.as_bytes())
                 };
                 tally.judged(&event, record_id);
+                if let Some(delivered) = origin.delivered {
+                    tally.lateness.note(delivered.0.saturating_sub(event.time.0));
+                }
                 ledgers.observe(&event);
             }
         });

@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use trailhound_detectors::EventTime;
 
 /// Wrappings within wrappings beyond this are nobody's: SNS in SQS is two.
 const MAX_DEPTH: u32 = 4;
@@ -27,8 +28,8 @@ pub enum Invocation {
     Queue(Vec<Message>),
     /// Straight from S3, SNS or EventBridge: answered for as a whole.
     Direct(Vec<Notice>),
-    /// A schedule: look whether anything has fallen silent.
-    Schedule,
+    /// A schedule: look whether anything had fallen silent by this time.
+    Schedule(EventTime),
 }
 
 /// One message of a queue.
@@ -76,8 +77,9 @@ pub struct UnknownInvocation(pub &'static str);
 
 /// Reads what the function was invoked with.
 pub fn invocation(payload: &Value) -> Result<Invocation, UnknownInvocation> {
-    if text(payload, "/source") == Some("aws.events") || payload.get("schedule").is_some() {
-        return Ok(Invocation::Schedule);
+    if is_schedule(payload) {
+        let time = text(payload, "/time").and_then(EventTime::parse);
+        return time.map(Invocation::Schedule).ok_or(UnknownInvocation("a schedule without its `time`"));
     }
     let records = payload.get("Records").and_then(Value::as_array);
     match records.and_then(|r| r.first()) {
@@ -90,6 +92,15 @@ pub fn invocation(payload: &Value) -> Result<Invocation, UnknownInvocation> {
             notices => Ok(Invocation::Direct(notices.to_vec())),
         },
     }
+}
+
+/// A rule of EventBridge on a schedule, EventBridge Scheduler's own event, or an input that says `schedule` itself. (AWS,
+/// "Schedule events" of EventBridge and "Managing targets" of EventBridge Scheduler, whose `<aws.scheduler.scheduled-time>`
+/// stands for the time.)
+fn is_schedule(payload: &Value) -> bool {
+    let is_scheduled = text(payload, "/detail-type") == Some("Scheduled Event")
+        && matches!(text(payload, "/source"), Some("aws.events" | "aws.scheduler"));
+    is_scheduled || payload.get("schedule").is_some()
 }
 
 fn message(record: &Value) -> Option<Message> {

@@ -1,5 +1,7 @@
 //! Objects in S3.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -8,7 +10,9 @@ use super::envelope::ObjectRef;
 use super::source::{FetchError, Source};
 
 /// How often an object is asked for again because its bytes stopped coming; refused requests are retried by the client.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt; it doubles from there.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Objects in S3.
 #[derive(Clone, Debug)]
@@ -38,7 +42,10 @@ impl Source for S3 {
         loop {
             let opened = self.open(object).await?;
             match collect(opened, limit).await {
-                Err(FetchError::Failed(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(FetchError::Failed(_)) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
+                    attempt += 1;
+                }
                 done => return done,
             }
         }

@@ -3,6 +3,8 @@
 //! Nothing is put off until the answer is given: what an invocation answered for is in the table and at the topic. So a
 //! process may be frozen or killed at any moment, and there is nothing to do when it is told to end.
 
+mod configuration;
+mod parameter;
 mod settings;
 
 use std::io::Write as _;
@@ -20,8 +22,10 @@ use crate::ingest::s3::S3;
 use crate::live::{Live, Moment, Ports, Report, metrics};
 use crate::sink::sns::Topic;
 use crate::store::dynamo::DynamoTable;
+use configuration::Configuration;
 use settings::Environment;
 
+pub use configuration::ConfigurationError;
 pub use settings::StartError;
 
 /// Kept of an invocation's time for the answer.
@@ -34,6 +38,7 @@ type Engine = Live<DynamoTable, S3, Topic>;
 /// The function, started once, asked many times, perhaps from several invocations at once.
 struct Function {
     engine: Engine,
+    configuration: Configuration,
     name: String,
 }
 
@@ -57,14 +62,15 @@ pub async fn run() -> Result<(), Error> {
 impl Function {
     async fn start() -> Result<Self, StartError> {
         let sdk = aws::of_function().await;
-        let Environment { table, topic, function, settings } = Environment::read(&sdk).await?;
+        let Environment { table, topic, function, settings, configuration } = Environment::read(&sdk).await?;
         let ports = Ports {
             table: DynamoTable::new(aws::dynamodb(&sdk), table),
             source: S3::new(aws::s3(&sdk)),
             sink: Topic::new(aws_sdk_sns::Client::new(&sdk), topic),
         };
         let engine = Live::new(settings, ports).map_err(|(name, error)| StartError::Detector(name, error))?;
-        Ok(Self { engine, name: function })
+        tracing::info!(config = &*engine.config(), "started");
+        Ok(Self { engine, configuration, name: function })
     }
 
     async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
@@ -83,33 +89,98 @@ impl Function {
                 }
                 Err("not everything could be done: the invocation must come again".into())
             }
-            Invocation::Schedule => Ok(Value::Null),
+            Invocation::Schedule(tick) => self.look(tick, &context).await,
         }
     }
 
     async fn handle(&self, messages: &[Message], context: &Context) -> Report {
         let started = Instant::now();
         let moment = moment(context);
-        let report = self.engine.handle(messages, moment).await;
-        for trouble in &report.troubles {
-            tracing::warn!(request_id = context.request_id, trouble);
-        }
+        let kept_old_config = self.reload(context).await;
+        let mut report = self.engine.handle(messages, moment).await;
+        report.kept_old_config = kept_old_config;
+        self.log_troubles(&report, context);
         tracing::info!(
             request_id = context.request_id,
             messages = report.messages,
             failed = report.failed.len(),
             objects = report.objects,
             records = report.tally.records,
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            alerts = report.alerts.published.values().sum::<u64>(),
+            held = report.alerts.held,
+            config = &*self.engine.config(),
+            duration_ms = milliseconds(started),
             "handled"
         );
-        let mut out = std::io::stdout().lock();
-        for line in metrics::lines(&report, &self.name, moment.now) {
-            // Metrics that can't be written are no reason to do the work again.
-            let _ = writeln!(out, "{line}");
-        }
+        log_metrics(metrics::lines(&report, &self.name, moment.now));
         report
     }
+
+    /// A scheduled look. One that is incomplete has failed, so that it comes again.
+    async fn look(&self, tick: EventTime, context: &Context) -> Result<Value, Error> {
+        let started = Instant::now();
+        let moment = moment(context);
+        let kept_old_config = self.reload(context).await;
+        let mut look = self.engine.look(tick, moment).await;
+        look.report.kept_old_config = kept_old_config;
+        self.log_troubles(&look.report, context);
+        tracing::info!(
+            request_id = context.request_id,
+            tick = %tick,
+            accounts = look.coverage.accounts,
+            silent = look.coverage.silent,
+            is_incomplete = look.is_incomplete,
+            config = &*self.engine.config(),
+            duration_ms = milliseconds(started),
+            "looked"
+        );
+        log_metrics(metrics::lines(&look.report, &self.name, moment.now));
+        if look.is_incomplete {
+            return Err("not everything could be looked at: the schedule must come again".into());
+        }
+        log_metrics([metrics::coverage(&look.coverage, &self.name, tick)]);
+        Ok(Value::Null)
+    }
+
+    /// Takes over a changed configuration. Answers whether there is one that can't be, and the old one was kept.
+    async fn reload(&self, context: &Context) -> bool {
+        let request_id = context.request_id.as_str();
+        match self.configuration.reload().await {
+            Ok(None) => false,
+            Ok(Some(config)) => match self.engine.reconfigure(config) {
+                Ok(()) => {
+                    tracing::info!(request_id, config = &*self.engine.config(), "another configuration");
+                    false
+                }
+                Err((detector, error)) => {
+                    tracing::error!(request_id, detector, %error, "kept the old configuration");
+                    true
+                }
+            },
+            Err(error) => {
+                tracing::error!(request_id, %error, config = &*self.engine.config(), "kept the old configuration");
+                true
+            }
+        }
+    }
+
+    fn log_troubles(&self, report: &Report, context: &Context) {
+        for trouble in &report.troubles {
+            tracing::warn!(request_id = context.request_id, trouble);
+        }
+    }
+}
+
+/// Metrics that can't be written are no reason to do the work again.
+fn log_metrics(lines: impl IntoIterator<Item = Value>) {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        let _ = writeln!(out, "{line}");
+    }
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn moment(context: &Context) -> Moment {

@@ -1,19 +1,16 @@
 //! What the function's environment says.
 
 use std::env;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 
-use crate::aws;
-use crate::config::{Config, LoadError};
+use super::configuration::{Configuration, ConfigurationError};
 use crate::ingest::Allow;
-use crate::ingest::envelope::ObjectRef;
-use crate::ingest::s3::S3;
-use crate::ingest::source::{FetchError, Source as _};
 use crate::live::{Bounds, Settings};
 
-/// Largest configuration, bytes.
-const MAX_CONFIG: u64 = 1 << 20;
+/// The configuration is fetched again after this, seconds, unless the environment says otherwise.
+const RELOAD: u64 = 300;
 
 /// Why the function can't start.
 #[derive(Debug, thiserror::Error)]
@@ -21,17 +18,12 @@ pub enum StartError {
     /// Something must be said and is not.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// The configuration can't be fetched.
-    #[error("failed to fetch the configuration {uri}: {source}")]
-    Fetch {
-        /// Where it should be.
-        uri: String,
-        /// Why not.
-        source: FetchError,
-    },
-    /// The configuration is wrong.
+    /// Something is said that means nothing.
+    #[error("the environment variable {0} must be a whole number of seconds, 0 for never")]
+    NoNumber(&'static str),
+    /// There is no configuration, or it is wrong.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Configuration(#[from] ConfigurationError),
     /// A detector refuses its configuration.
     #[error("detectors.{0}.{1}")]
     Detector(&'static str, trailhound_detectors::ConfigError),
@@ -44,6 +36,7 @@ pub(super) struct Environment {
     pub(super) topic: String,
     pub(super) function: String,
     pub(super) settings: Settings,
+    pub(super) configuration: Configuration,
 }
 
 impl Environment {
@@ -51,12 +44,17 @@ impl Environment {
     pub(super) async fn read(sdk: &SdkConfig) -> Result<Self, StartError> {
         let memory =
             env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|m| m.parse().ok()).unwrap_or(512);
+        let (table, topic) = (required("TRAILHOUND_TABLE")?, required("TRAILHOUND_TOPIC")?);
+        let name = env::var("TRAILHOUND_CONFIG").unwrap_or_default();
+        let reload = seconds("TRAILHOUND_CONFIG_RELOAD_SECONDS", RELOAD)?;
+        let (configuration, config) = Configuration::start(sdk, name, reload).await?;
         Ok(Self {
-            table: required("TRAILHOUND_TABLE")?,
-            topic: required("TRAILHOUND_TOPIC")?,
+            table,
+            topic,
             function: env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+            configuration,
             settings: Settings {
-                config: config(sdk).await?,
+                config,
                 allow: Allow {
                     buckets: list("TRAILHOUND_BUCKETS").collect(),
                     prefixes: list("TRAILHOUND_PREFIXES").collect(),
@@ -69,16 +67,12 @@ impl Environment {
     }
 }
 
-/// From `s3://bucket/key`, a file of the bundle, or the defaults.
-async fn config(sdk: &SdkConfig) -> Result<Config, StartError> {
-    let Ok(name) = env::var("TRAILHOUND_CONFIG") else { return Ok(Config::default()) };
-    let Some((bucket, key)) = name.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) else {
-        return Ok(Config::load(name.as_ref())?);
-    };
-    let object = ObjectRef { bucket: bucket.into(), key: key.into(), size: None };
-    let fetched = S3::new(aws::s3(sdk)).fetch(&object, MAX_CONFIG).await;
-    let bytes = fetched.map_err(|source| StartError::Fetch { uri: name.clone(), source })?;
-    Ok(Config::parse(&String::from_utf8_lossy(&bytes), &name)?)
+fn seconds(name: &'static str, default: u64) -> Result<Duration, StartError> {
+    let text = env::var(name).unwrap_or_default();
+    if text.is_empty() {
+        return Ok(Duration::from_secs(default));
+    }
+    text.parse().map(Duration::from_secs).map_err(|_| StartError::NoNumber(name))
 }
 
 fn required(name: &'static str) -> Result<String, StartError> {

@@ -43,6 +43,12 @@ pub(super) enum Trouble {
     OutOfTime,
 }
 
+impl From<TableError> for Trouble {
+    fn from(error: TableError) -> Self {
+        Self::Table(Arc::new(error))
+    }
+}
+
 /// What one invocation does with the store.
 pub(super) struct Desk<'a, T> {
     pub(super) store: &'a FactStore<T>,
@@ -104,7 +110,7 @@ impl<T: Table> Desk<'_, T> {
                     }
                 }
                 Ok(Err(error)) => {
-                    let trouble = Trouble::Table(Arc::new(error));
+                    let trouble = Trouble::from(error);
                     troubles.extend(keys.iter().map(|key| (key.clone(), trouble.clone())));
                 }
                 Err(_) => troubles.extend(keys.iter().map(|key| (key.clone(), Trouble::OutOfTime))),
@@ -152,7 +158,7 @@ impl<T: Table> Desk<'_, T> {
             if last.is_empty() {
                 return troubles;
             }
-            self.pause(attempt).await;
+            pause(attempt, self.deadline).await;
             let lost = self.load(last.keys().cloned(), working).await;
             pending = last.keys().filter(|key| !lost.contains_key(*key)).cloned().collect();
             troubles.extend(lost);
@@ -225,7 +231,7 @@ impl<T: Table> Desk<'_, T> {
                     self.counts.conflicts += 1;
                     Trouble::Contended
                 }
-                Ok(Err(PutError::Failed(error))) => Trouble::Table(Arc::new(error)),
+                Ok(Err(PutError::Failed(error))) => Trouble::from(error),
                 Err(_) => Trouble::OutOfTime,
             };
             // Whatever is cached is behind the store, or may be.
@@ -234,13 +240,14 @@ impl<T: Table> Desk<'_, T> {
         }
         unwritten
     }
+}
 
-    async fn pause(&self, attempt: u32) {
-        if attempt > 0 {
-            let most = PAUSE * 2u32.saturating_pow(attempt - 1).min(64);
-            let pause = most.mul_f64(0.5 + f64::from(chance()) / 512.0);
-            tokio::time::sleep_until(self.deadline.min(Instant::now() + pause)).await;
-        }
+/// Waits before the third and later attempts at what others keep doing first.
+pub(super) async fn pause(attempt: u32, deadline: Instant) {
+    if attempt > 0 {
+        let most = PAUSE * 2u32.saturating_pow(attempt - 1).min(64);
+        let pause = most.mul_f64(0.5 + f64::from(chance()) / 512.0);
+        tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
     }
 }
 

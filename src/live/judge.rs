@@ -17,11 +17,22 @@ const ROUNDS: usize = 8;
 /// Facts of keys that only others ask for may be so old while nothing is found.
 const RECENT: Duration = Duration::from_secs(60);
 
-/// A finding, and the objects that taught about its key.
+/// A finding, the objects that taught about its key, and the key; none where no detector found it.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) finding: Finding,
     pub(super) objects: BTreeSet<usize>,
+    pub(super) key: Option<FactKey>,
+}
+
+/// What judging the keys of a batch gave.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    pub(super) found: Vec<Found>,
+    /// Keys whose judgement rests on facts of others, too.
+    pub(super) leaning: BTreeSet<FactKey>,
+    /// Keys whose judgement lacks facts.
+    pub(super) troubles: BTreeMap<FactKey, Trouble>,
 }
 
 /// Who judges.
@@ -32,16 +43,15 @@ pub(super) struct Court<'a> {
 }
 
 impl<T: Table> Desk<'_, T> {
-    /// Judges every touched key whose facts are safe. Answers for those whose judgement lacks facts.
+    /// Judges every touched key whose facts are safe.
     pub(super) async fn judge(
         &mut self,
         court: Court<'_>,
         batch: &Batch,
         working: &mut Working,
         unsafe_keys: &BTreeMap<FactKey, Trouble>,
-    ) -> (Vec<Found>, BTreeMap<FactKey, Trouble>) {
-        let mut found = Vec::new();
-        let mut troubles = BTreeMap::new();
+    ) -> Judgement {
+        let Judgement { mut found, mut leaning, mut troubles } = Judgement::default();
         let mut pending: Vec<&FactKey> =
             batch.touched.keys().filter(|key| !unsafe_keys.contains_key(*key)).collect();
         for round in 0..ROUNDS {
@@ -51,14 +61,15 @@ impl<T: Table> Desk<'_, T> {
                 let judged = self.judge_one(court, key, touched.since, working);
                 let lacking =
                     if round + 1 == ROUNDS { BTreeSet::new() } else { self.lacking(key, &judged, working) };
+                if !judged.asked.is_empty() {
+                    leaning.insert(key.clone());
+                }
                 if lacking.is_empty() {
-                    let objects = &touched.objects;
-                    found.extend(
-                        judged
-                            .findings
-                            .into_iter()
-                            .map(|finding| Found { finding, objects: objects.clone() }),
-                    );
+                    found.extend(judged.findings.into_iter().map(|finding| Found {
+                        finding,
+                        objects: touched.objects.clone(),
+                        key: Some(key.clone()),
+                    }));
                 }
                 for lack in lacking {
                     wanted.entry(lack).or_default().insert(key);
@@ -76,7 +87,7 @@ impl<T: Table> Desk<'_, T> {
             }
             pending = again.into_iter().filter(|key| !troubles.contains_key(*key)).collect();
         }
-        (found, troubles)
+        Judgement { found, leaning, troubles }
     }
 
     /// Judges one key, taking from the cache what it asks for.
@@ -117,7 +128,7 @@ impl<T: Table> Desk<'_, T> {
     }
 
     /// As far as this process knows.
-    fn is_news(&self, id: &str, severity: Severity) -> bool {
+    pub(super) fn is_news(&self, id: &str, severity: Severity) -> bool {
         self.cache.sent(id).is_none_or(|sent| severity > sent.severity)
     }
 }

@@ -4,10 +4,9 @@ use trailhound_detectors::finding::{Anchor, Entity, Evidence, Finding, Reason, S
 
 use super::judge::Found;
 use super::read::Misplaced;
+use super::silence::DETECTOR;
 use crate::ingest::ObjectRef;
 
-/// What the shell itself finds, as alerts name it.
-const DETECTOR: &str = "coverage";
 /// Accounts named in the text.
 const NAMED: usize = 5;
 
@@ -55,5 +54,5 @@ pub(super) fn found(misplaced: &Misplaced, object: &ObjectRef) -> Found {
         ],
         continues: None,
     };
-    Found { finding, objects: [*place].into() }
+    Found { finding, objects: [*place].into(), key: None }
 }

@@ -30,10 +30,20 @@ pub struct Pushed {
     pub written: u64,
     /// Keys that could not be joined, and why; pushing again does no harm.
     pub failed: Vec<String>,
+    /// Keys not even tried, because none before them went through.
+    pub untried: u64,
 }
 
-/// Joins facts into a table, whatever is in it and whoever else writes.
-pub async fn push<T: Table>(store: &FactStore<T>, ledgers: Ledgers, now: EventTime) -> Pushed {
+/// Keys that may fail before the rest is not tried: the table is not there, or refuses everything.
+const FAILURES: usize = 2 * AT_ONCE;
+
+/// Joins facts into a table, whatever is in it and whoever else writes. `watch` is told how many keys are done.
+pub async fn push<T: Table>(
+    store: &FactStore<T>,
+    ledgers: Ledgers,
+    now: EventTime,
+    mut watch: impl FnMut(u64),
+) -> Pushed {
     let kinds = kind::kinds();
     let mut keys: Vec<FactKey> = Vec::new();
     for (place, kind) in (0..).zip(&kinds) {
@@ -41,6 +51,7 @@ pub async fn push<T: Table>(store: &FactStore<T>, ledgers: Ledgers, now: EventTi
     }
     let mut pushed = Pushed { keys: keys.len() as u64, ..Pushed::default() };
     let mut batch = Batch { ledgers, ..Batch::default() };
+    let mut done = 0;
     for keys in keys.chunks(AT_ONCE) {
         let nothing = Touched { objects: BTreeSet::new(), since: now };
         batch.touched = keys.iter().map(|key| (key.clone(), nothing.clone())).collect::<BTreeMap<_, _>>();
@@ -61,6 +72,12 @@ pub async fn push<T: Table>(store: &FactStore<T>, ledgers: Ledgers, now: EventTi
             format!("facts of {} about {}: {trouble}", kinds[usize::from(key.kind)].name(), key.key.entity)
         });
         pushed.failed.extend(told);
+        done += keys.len() as u64;
+        watch(done);
+        if pushed.failed.len() as u64 == done && pushed.failed.len() >= FAILURES {
+            pushed.untried = pushed.keys - done;
+            break;
+        }
     }
     pushed
 }

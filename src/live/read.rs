@@ -1,22 +1,26 @@
 //! Fetching, inflating and parsing the objects of an invocation, side by side and within bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use trailhound_detectors::catalogue::Ledgers;
-use trailhound_detectors::time::HOUR;
+use trailhound_detectors::time::{DAY, HOUR};
 use trailhound_detectors::{EventTime, TimeRange};
 
 use super::kind::{FactKey, Kind};
+use crate::engine::blind::{self, SPOTS};
 use crate::engine::tally::Tally;
 use crate::engine::worker::{Intake, Worker};
 use crate::ingest::allow::Layout;
 use crate::ingest::source::{FetchError, Source};
 use crate::ingest::{ObjectRef, Origin};
 
+/// What an event belongs to may have begun so long before it, seconds.
+const UNDER_WAY: i64 = DAY + 2 * HOUR;
 /// Assumed of an object whose size its notification does not tell, bytes.
 const UNKNOWN_SIZE: u64 = 4 << 20;
 /// Bytes are handed out in pieces of this size.
@@ -37,11 +41,13 @@ pub struct Bounds {
     pub object_bytes: u64,
     /// Bytes an object may inflate to, where the configuration would allow more.
     pub inflated_bytes: usize,
+    /// Bytes of JSON after which an invocation opens no further object: what it learns from them must fit into memory.
+    pub batch_bytes: u64,
 }
 
 impl Bounds {
     /// Bounds that fit a function with so much memory, MiB: an eighth of it for bytes in flight, a quarter for what they
-    /// inflate to.
+    /// inflate to. Facts take a fraction of the JSON they come from, so a batch may have four times the memory of it.
     ///
     /// One vCPU comes with 1,769 MiB (AWS, "Configure Lambda function memory").
     pub fn of_memory(mib: u64) -> Self {
@@ -51,6 +57,7 @@ impl Bounds {
             fetches: 16,
             workers,
             inflated_bytes: usize::try_from(mib << 20).unwrap_or(usize::MAX) / (4 * workers),
+            batch_bytes: (mib << 20) * 4,
             bytes_in_flight,
             object_bytes: bytes_in_flight.min(64 << 20),
         }
@@ -72,6 +79,9 @@ pub enum ObjectError {
     /// There was no time left.
     #[error("no time was left")]
     OutOfTime,
+    /// Others before it hold as much as an invocation may learn from.
+    #[error("the objects before it hold as much as one invocation may read")]
+    Enough,
 }
 
 /// What the objects of an invocation taught together.
@@ -82,10 +92,10 @@ pub(super) struct Batch {
     pub(super) tally: Tally,
     /// Objects that must be seen again.
     pub(super) failed: BTreeMap<usize, ObjectError>,
-    /// The newest delivery of each account.
-    pub(super) delivered: BTreeMap<Arc<str>, EventTime>,
-    /// The oldest delivery of any.
-    pub(super) oldest: Option<EventTime>,
+    /// Account, region and delivery of objects with records in them, by their names.
+    pub(super) delivered: Vec<(Arc<str>, Arc<str>, EventTime)>,
+    /// The delivery of objects whose names tell it.
+    pub(super) times: BTreeMap<usize, EventTime>,
     /// Objects whose records are of other accounts than the folder they lie in.
     pub(super) misplaced: Vec<Misplaced>,
 }
@@ -104,6 +114,18 @@ pub(super) struct Misplaced {
     pub(super) folder: String,
     pub(super) accounts: Vec<Arc<str>>,
     pub(super) span: TimeRange,
+}
+
+impl Batch {
+    /// The oldest delivery of any object.
+    pub(super) fn oldest(&self) -> Option<EventTime> {
+        self.times.values().min().copied()
+    }
+
+    /// An object among these was delivered before this time.
+    pub(super) fn any_before(&self, objects: &BTreeSet<usize>, time: EventTime) -> bool {
+        objects.iter().any(|object| self.times.get(object).is_some_and(|delivered| *delivered < time))
+    }
 }
 
 /// One object, read.
@@ -143,6 +165,8 @@ impl Reader {
         deadline: Instant,
     ) -> Batch {
         let mut batch = Batch::default();
+        let inflated = AtomicU64::new(0);
+        let inflated = &inflated;
         // All made beforehand: as a closure in the stream they could not be sent to another thread.
         let reads: Vec<_> = objects
             .iter()
@@ -151,8 +175,15 @@ impl Reader {
                 if Instant::now() >= deadline {
                     return (index, Err(ObjectError::OutOfTime));
                 }
+                if inflated.load(Ordering::Relaxed) > self.bounds.batch_bytes {
+                    return (index, Err(ObjectError::Enough));
+                }
                 let read = timeout_at(deadline, self.read_one(source, object));
-                (index, read.await.unwrap_or(Err(ObjectError::OutOfTime)))
+                let read = read.await.unwrap_or(Err(ObjectError::OutOfTime));
+                if let Ok(taught) = &read {
+                    inflated.fetch_add(taught.tally.bytes_inflated, Ordering::Relaxed);
+                }
+                (index, read)
             })
             .collect();
         let mut reads = futures_util::stream::iter(reads).buffer_unordered(self.bounds.fetches.max(1));
@@ -173,9 +204,14 @@ impl Reader {
         if object.size.is_some_and(|size| size > limit) {
             return Err(FetchError::TooLarge { limit }.into());
         }
-        let share = pieces(object.size.unwrap_or(UNKNOWN_SIZE)).min(pieces(self.bounds.bytes_in_flight));
-        let _in_flight = self.in_flight.acquire_many(share).await.map_err(|_| ObjectError::OutOfTime)?;
-        let stored = source.fetch(object, limit).await?;
+        let stated = u64::from(pieces(object.size.unwrap_or(UNKNOWN_SIZE))) * PIECE;
+        let (stored, _in_flight) = match self.fetch(source, object, stated.min(limit)).await {
+            // Larger than was said, or than was guessed: again, with room for the largest there may be.
+            Err(ObjectError::Fetch(FetchError::TooLarge { .. })) if stated < limit => {
+                self.fetch(source, object, limit).await?
+            }
+            fetched => fetched?,
+        };
         let _parsing = self.parsing.acquire().await.map_err(|_| ObjectError::OutOfTime)?;
         let mut worker = self.worker();
         let origin = Origin::new(object.uri());
@@ -187,6 +223,24 @@ impl Reader {
         let (worker, taught) = reading.await.map_err(|_| ObjectError::Panicked)?;
         self.give_back(worker);
         Ok(taught)
+    }
+
+    /// An object of at most so many bytes, and the permit to have them in memory.
+    async fn fetch(
+        &self,
+        source: &impl Source,
+        object: &ObjectRef,
+        most: u64,
+    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), ObjectError> {
+        let share = pieces(most).min(pieces(self.bounds.bytes_in_flight));
+        let permit = self.in_flight.acquire_many(share).await.map_err(|_| ObjectError::OutOfTime)?;
+        Ok((source.fetch(object, most).await?, permit))
+    }
+
+    /// Which of the things that a trail may lack were seen since the process started.
+    pub(super) fn seen(&self) -> [bool; SPOTS] {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        blind::seen(idle.iter().flat_map(|worker| worker.tables().actions.iter().map(|action| &**action)))
     }
 
     fn worker(&self) -> Worker {
@@ -237,19 +291,23 @@ impl Batch {
                 }
             }
         }
-        if let (Some(account), Some(delivered)) = (&origin.account, origin.delivered) {
-            let newest = self.delivered.entry(Arc::clone(account)).or_insert(delivered);
-            *newest = delivered.max(*newest);
-            self.oldest = Some(self.oldest.map_or(delivered, |oldest| oldest.min(delivered)));
+        if let Some(delivered) = origin.delivered {
+            self.times.insert(index, delivered);
+            if let (Some(account), Some(region)) = (&origin.account, &origin.region)
+                && tally.judged > 0
+            {
+                self.delivered.push((Arc::clone(account), Arc::clone(region), delivered));
+            }
         }
         self.ledgers.absorb(ledgers);
         self.tally.absorb(tally);
     }
 }
 
-/// An event can change answers about everything after it, and about the hour it lies in or the window that reaches it.
+/// An event can change answers about everything after it, and about what was under way when it happened: a burst may go on
+/// for a day, and a day is judged as a whole.
 fn changed_since(first: EventTime) -> EventTime {
-    EventTime::of_hour(first.plus(-HOUR).hour())
+    EventTime::of_hour(first.plus(-UNDER_WAY).hour())
 }
 
 /// What kept an object from being read to its end.

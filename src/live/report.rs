@@ -15,9 +15,11 @@ pub struct StoreCounts {
     pub writes: u64,
     /// Writes that somebody else came before.
     pub conflicts: u64,
+    /// Times that deliveries were written down.
+    pub notes: u64,
 }
 
-/// What became of the findings. Always: `found = published + failed + known + suppressed`.
+/// What became of the findings. Always: `found = published + failed + known + suppressed + held`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertCounts {
     /// Findings, alerted on before or not.
@@ -30,6 +32,8 @@ pub struct AlertCounts {
     pub known: u64,
     /// Silenced by the configuration.
     pub suppressed: u64,
+    /// Of a backlog: judged again when it is worked off.
+    pub held: u64,
 }
 
 /// What became of an invocation.
@@ -41,6 +45,8 @@ pub struct Report {
     pub objects: u64,
     /// Notices that were no concern of ours, by reason.
     pub ignored: BTreeMap<&'static str, u64>,
+    /// Seconds from the delivery of the newest object to now, where names tell it.
+    pub delay: Option<i64>,
     /// Keys the records taught about.
     pub keys: u64,
     /// What became of objects and records.
@@ -49,6 +55,8 @@ pub struct Report {
     pub store: StoreCounts,
     /// What became of the findings.
     pub alerts: AlertCounts,
+    /// A changed configuration is broken or can't be fetched, and the one before it judged.
+    pub kept_old_config: bool,
     /// What went wrong, in words: no record, no secret.
     pub troubles: Vec<String>,
     /// Ids of the messages to hand back.

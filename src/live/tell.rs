@@ -148,7 +148,7 @@ fn unsuppressed(
     report: &mut Report,
 ) -> BTreeMap<String, (Finding, BTreeSet<usize>)> {
     let mut kept = BTreeMap::new();
-    for Found { finding, objects } in found {
+    for Found { finding, objects, .. } in found {
         match sift(vec![finding], suppressions).kept.pop() {
             Some(finding) => {
                 kept.insert(finding.id(), (finding, objects));

@@ -4,6 +4,7 @@
 //! goes through [`text::plain`] first.
 
 mod alerts;
+pub mod facts;
 pub mod figures;
 pub mod markdown;
 mod reconciliation;

@@ -50,6 +50,16 @@ impl Message {
     }
 }
 
+impl Message {
+    /// What it counts towards the limit of a request, with some room for what wraps it.
+    pub fn bytes(&self) -> usize {
+        const WRAPPING: usize = 64;
+        let attributes: usize =
+            self.attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len()).sum();
+        self.body.len() + self.subject.len() + attributes + WRAPPING
+    }
+}
+
 fn body(alert: &Alert) -> String {
     let mut trimmed = alert.clone();
     loop {
@@ -194,6 +204,7 @@ mod tests {
         let message = Message::of(&large);
         assert!(message.body.len() <= MAX_BYTES, "{}", message.body.len());
         assert_eq!(machine(&message)["id"], large.id.as_str());
+        assert!(message.bytes() <= 256 << 10, "with attributes and subject");
     }
 
     #[test]

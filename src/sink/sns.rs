@@ -94,7 +94,7 @@ impl Publish for Topic {
 fn together(messages: &[Message]) -> usize {
     let mut bytes = 0;
     let fitting = messages.iter().take(BATCH).take_while(|message| {
-        bytes += message.body.len() + message.subject.len() + 256;
+        bytes += message.bytes();
         bytes <= MAX_BYTES
     });
     fitting.count().max(1)

@@ -113,11 +113,17 @@ pub fn decode<D: Detector>(bytes: &[u8]) -> Result<(Key, D::Facts), ItemError> {
     Ok((key, facts))
 }
 
-/// Adds all facts that a store holds to facts in memory.
-pub async fn pull<T: Table>(store: &FactStore<T>, into: &mut Ledgers) -> Result<(), PullError> {
-    let mut from = None;
+/// Adds all facts that a store holds to facts in memory. `watch` is told how many rows are read.
+pub async fn pull<T: Table>(
+    store: &FactStore<T>,
+    into: &mut Ledgers,
+    mut watch: impl FnMut(u64),
+) -> Result<(), PullError> {
+    let (mut from, mut read) = (None, 0);
     loop {
         let Page { rows, next } = store.table().scan(from).await?;
+        read += rows.len() as u64;
+        watch(read);
         for (name, row) in rows {
             let Some(detector) = detector_of(&name) else { continue };
             let Some(stored) = store.assemble(&name, row).await? else { continue };

@@ -132,6 +132,18 @@ impl Cloud {
         self.call("PUT", "/trail?notification", &[Self::signed("s3")], notify.as_bytes());
     }
 
+    /// Writes a parameter of Systems Manager.
+    pub(crate) fn parameter(&self, name: &str, value: &str) {
+        let parameter = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
+        self.json_call("ssm", "AmazonSSM.PutParameter", &parameter);
+    }
+
+    /// Drops the row that says when a backlog was last worked on.
+    pub(crate) fn forget_activity(&self) {
+        let row = json!({ "TableName": "facts", "Key": { "k": { "S": "held#activity" } } });
+        self.json_call("dynamodb", "DynamoDB_20120810.DeleteItem", &row);
+    }
+
     pub(crate) fn topic() -> String {
         format!("arn:aws:sns:{REGION}:{ACCOUNT}:alerts")
     }

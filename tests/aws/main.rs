@@ -11,15 +11,15 @@ mod runtime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::seq::SliceRandom as _;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use trailhound::config::Config;
-use trailhound::detectors::TimeRange;
 use trailhound::detectors::catalogue::{Detectors, Ledgers};
+use trailhound::detectors::{EventTime, TimeRange};
 use trailhound::engine::worker::{Intake, Worker};
 use trailhound::ingest::{Origin, local};
 use trailhound::simulate::{Options, Verdict, simulate};
@@ -50,8 +50,13 @@ struct Trail {
 
 impl Trail {
     fn simulated(folder: &Path, seed: u64) -> Self {
+        Self::simulated_from(folder, seed, Options::default().start)
+    }
+
+    fn simulated_from(folder: &Path, seed: u64, start: EventTime) -> Self {
         let logs = folder.join("trail");
-        let options = Options { days: 3, accounts: 1, events_per_day: 200, seed, ..Options::default() };
+        let options =
+            Options { start, days: 3, accounts: 1, events_per_day: 200, seed, ..Options::default() };
         simulate(&options, &logs, 1, |_| Verdict::GoOn).expect("a simulated trail");
         let files = local::list(&[logs.join("AWSLogs")]).expect("files").into_iter().map(|file| {
             let key = file.path().strip_prefix(&logs).expect("a path below").to_string_lossy().into_owned();
@@ -134,10 +139,27 @@ fn play(cloud: &Cloud, rng: &mut Pcg64Mcg, deaths: u32) {
     }
 }
 
+/// What a backlog showed is told once nothing of it was handled for ten minutes. Rather than wait, time is turned back in the
+/// one row that says when that was.
+fn settle(cloud: &Cloud) {
+    cloud.forget_activity();
+    let function = Function::start(&cloud.environment());
+    for _ in 0..20 {
+        function.invoke(&schedule("2026-03-20T00:00:00Z"), TIME);
+        match function.answer(TIME) {
+            Some(Answer::Response(_)) => return,
+            Some(Answer::Failed(_)) => {}
+            None => panic!("no answer in time"),
+        }
+    }
+    panic!("something is held back for ever: {:?}", function.log());
+}
+
 /// Every alert of replay came through the topic; repeats have the same id; the table holds replay's facts.
 fn check(cloud: &Cloud, folder: &Path, Trail { ids, facts, .. }: Trail) {
+    settle(cloud);
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
-    for alert in cloud.alerts() {
+    for alert in cloud.alerts().into_iter().filter(|alert| alert.detector != "coverage") {
         *told.entry(alert.id).or_default() += 1;
     }
     let lost: Vec<_> = ids.iter().filter(|id| !told.contains_key(*id)).collect();
@@ -148,6 +170,7 @@ fn check(cloud: &Cloud, folder: &Path, Trail { ids, facts, .. }: Trail) {
         told.values().sum::<usize>()
     );
     assert!(lost.is_empty(), "lost {lost:?}");
+    assert_eq!(told.len(), ids.len(), "told what replay does not find");
     assert!(closed(pulled(cloud, folder)) == closed(facts), "other facts than replay's");
 }
 
@@ -199,6 +222,76 @@ fn pushed_facts_are_pulled_as_they_were_and_pushing_again_writes_nothing() {
     assert!(!push().contains(" 0 rows written"));
     assert!(pulled(&cloud, folder.path()) == facts);
     assert!(push().contains(" 0 rows written"));
+}
+
+fn schedule(time: &str) -> Value {
+    json!({ "source": "aws.events", "detail-type": "Scheduled Event", "time": time, "detail": {} })
+}
+
+#[test]
+fn a_configuration_is_taken_over_while_running_and_a_broken_one_is_not() {
+    let Some(cloud) = cloud("a_configuration_is_taken_over_while_running_and_a_broken_one_is_not") else {
+        return;
+    };
+    let mut environment = cloud.environment();
+    environment.push(("TRAILHOUND_CONFIG", "ssm:/trailhound".to_owned()));
+    environment.push(("TRAILHOUND_CONFIG_RELOAD_SECONDS", "1".to_owned()));
+    let refused = |why: &str| {
+        let (ended, log) = Function::start(&environment).end();
+        assert!(!ended.success() && log.contains(why), "{log}");
+    };
+    refused("ParameterNotFound");
+    cloud.parameter("/trailhound", "[learning]\ndayz = 3\n");
+    refused("ssm:/trailhound:2:1: unknown field `dayz` in [learning]; did you mean `days`?");
+    cloud.parameter("/trailhound", "[learning]\ndays = 3\n");
+    let function = Function::start(&environment);
+    let digest = |days: u32| {
+        let mut config = Config::default();
+        config.learning.days = days;
+        config.digest().to_string()
+    };
+    let judged_by = || {
+        std::thread::sleep(Duration::from_millis(1_100));
+        function.invoke(&schedule("2026-03-01T10:00:00Z"), TIME);
+        assert!(matches!(function.answer(TIME), Some(Answer::Response(Value::Null))));
+        let log = function.log();
+        let looked = log.iter().rev().find(|line| line["message"] == "looked").expect("a line");
+        looked["config"].as_str().expect("a digest").to_owned()
+    };
+    assert_eq!(judged_by(), digest(3));
+    cloud.parameter("/trailhound", "[learning]\ndays = 5\n");
+    assert_eq!(judged_by(), digest(5));
+    cloud.parameter("/trailhound", "[learning\n");
+    assert_eq!(judged_by(), digest(5), "a broken one changes nothing");
+    assert!(function.log().iter().any(|line| line["config_reload_failed"] == 1), "and is told");
+    assert!(function.log().iter().any(|line| line["message"] == "kept the old configuration"));
+}
+
+#[test]
+fn a_trail_that_stops_is_told_by_the_schedule_alone() {
+    let Some(cloud) = cloud("a_trail_that_stops_is_told_by_the_schedule_alone") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    // The newest days there are: the function does not believe in deliveries of long ago or of the future.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs().cast_signed();
+    let today = EventTime::of_day(EventTime(now).day());
+    let trail = Trail::simulated_from(folder.path(), 14, today.plus(-4 * 86_400));
+    for (key, bytes) in &trail.objects {
+        cloud.put(key, bytes);
+    }
+    play(&cloud, &mut Pcg64Mcg::seed_from_u64(3), 0);
+    let function = Function::start(&cloud.environment());
+    for hours in [80, 81, 82] {
+        function.invoke(&schedule(&today.plus(hours * 3_600).to_string()), TIME);
+        assert!(matches!(function.answer(TIME), Some(Answer::Response(Value::Null))), "{:?}", function.log());
+    }
+    let coverage = function.log();
+    let coverage = coverage.iter().rev().find(|line| line["accounts"].is_u64() && line["blind"].is_array());
+    let coverage = coverage.expect("a line about what is covered");
+    assert_eq!((&coverage["accounts"], &coverage["accounts_silent"]), (&json!(1), &json!(1)), "{coverage}");
+    let alerts = cloud.alerts();
+    let silent: Vec<_> = alerts.iter().filter(|alert| alert.kind == "trail_silent").collect();
+    assert_eq!(silent.len(), 1, "one silence, one alert");
+    assert_eq!(silent[0].entity.kind, "account");
 }
 
 #[test]

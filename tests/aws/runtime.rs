@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, unbounded as channel};
@@ -69,6 +71,14 @@ pub(crate) struct Function {
     answers: Receiver<Answer>,
     started: Instant,
     asked: Receiver<Instant>,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+fn keep(lines: ChildStdout, log: &Mutex<Vec<String>>) {
+    for line in BufReader::new(lines).lines().map_while(Result::ok) {
+        log.lock().expect("a log").push(line);
+    }
 }
 
 impl Function {
@@ -81,18 +91,36 @@ impl Function {
         let (ask, asked) = channel();
         std::thread::spawn(move || serve(&listener, &queue, &answer, &ask));
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_trailhound-lambda"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trailhound-lambda"))
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "trailhound")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .expect("the function starts");
-        Self { child, invocations, answers, started, asked }
+        let log = Arc::default();
+        let lines = child.stdout.take().expect("its output");
+        let keeper = Arc::clone(&log);
+        let reader = std::thread::spawn(move || keep(lines, &keeper));
+        Self { child, invocations, answers, started, asked, log, reader: Some(reader) }
+    }
+
+    /// What it logged so far, line by line.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let log = self.log.lock().expect("a log");
+        log.iter().map(|line| serde_json::from_str(line).unwrap_or_default()).collect()
+    }
+
+    /// Waits until the process ends by itself; how, and what it logged.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let ended = self.child.wait().expect("a process");
+        let _ = self.reader.take().map(JoinHandle::join);
+        let log = self.log.lock().expect("a log").join("\n");
+        (ended, log)
     }
 
     /// From the start of the process to its first call for an invocation.

@@ -8,6 +8,9 @@ use crate::trailhound::{Folder, fixture};
 
 const RECORD: &str = r#"{"eventVersion":"1.09","userIdentity":{"type":"IAMUser","principalId":"AIDAEXAMPLE","arn":"arn:aws:iam::123456789012:user/ann","accountId":"123456789012","userName":"ann"},"eventTime":"2026-03-01T10:00:00Z","eventSource":"iam.amazonaws.com","eventName":"ListUsers","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.9","userAgent":"aws-cli/2","requestParameters":null,"responseElements":null,"eventID":"00000000-0000-4000-8000-000000000001","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"123456789012","eventCategory":"Management"}"#;
 
+/// Who made the call in [`RECORD`].
+const ACTOR: &str = "arn:aws:iam::123456789012:user/ann";
+
 fn trail() -> Folder {
     Folder::new().with("trail/one.json", format!("{{\"Records\":[{RECORD}]}}"))
 }
@@ -160,6 +163,29 @@ fn facts_of_one_run_are_the_beginning_of_the_next() {
     let next = folder.run(&["replay", "empty", "--facts-in", "one.facts", "--facts-out", "two.facts"]);
     assert_eq!(next.code, Some(0), "{}", next.stderr);
     assert_eq!(fs::read(folder.path("one.facts")).unwrap(), fs::read(folder.path("two.facts")).unwrap());
+}
+
+#[test]
+fn facts_are_shown_by_name_and_a_wrong_name_is_put_right() {
+    let folder = trail();
+    assert_eq!(folder.run(&["replay", "trail", "--facts-out", "one.facts"]).code, Some(0));
+    let inspect = |who: &str, format: &str| {
+        folder.run(&["facts", "inspect", who, "--facts", "one.facts", "--format", format])
+    };
+    let json = inspect(ACTOR, "json");
+    assert_eq!(json.code, Some(0), "{}", json.stderr);
+    for line in json.stdout.lines() {
+        let one: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(one["entity"], ACTOR);
+        assert!(one["facts"].is_object());
+    }
+    let name = ACTOR.rsplit('/').next().unwrap();
+    let text = inspect(name, "text");
+    assert!(text.stdout.starts_with(&format!("{ACTOR} in ")), "{}", text.stdout);
+    let wrong = inspect(&format!("{name}x"), "text");
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(1), ""));
+    assert!(wrong.stderr.contains("did you mean") && wrong.stderr.contains(ACTOR), "{}", wrong.stderr);
+    assert_eq!(folder.run(&["facts", "inspect", name]).code, Some(2), "from where is not said");
 }
 
 #[test]

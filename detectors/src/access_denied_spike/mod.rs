@@ -31,7 +31,7 @@ use crate::baseline::Expectation;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::ledger::{Key, Ledger};
+use crate::ledger::{Class, Key, Ledger};
 
 pub use facts::{Remembered, Summary};
 
@@ -114,6 +114,23 @@ impl Detector for AccessDeniedSpike {
     fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self { config })
+    }
+
+    fn class_name(class: Class) -> String {
+        let name = match class {
+            observe::CALLS => "refused calls",
+            observe::ROLES => "roles not given",
+            observe::SERVICES => "refusals of services",
+            observe::SIGN_INS => "failed sign-ins",
+            observe::SECOND_FACTORS => "wrong second factors",
+            observe::SOURCE_CALLS => "refused calls from an address",
+            observe::SOURCE_SIGN_INS => "failed sign-ins from an address",
+            observe::ACCOUNT => "refusals, whoever called",
+            observe::CHANGES => "changes that can lock others out",
+            observe::SIBLINGS => "refused calls of all of one name",
+            Class(other) => return format!("class {other}"),
+        };
+        name.to_owned()
     }
 
     /// Any call can be refused, and an action does not tell whether it was.

@@ -26,7 +26,7 @@ use crate::chain::Link;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::ledger::{Key, Ledger};
+use crate::ledger::{Class, Key, Ledger};
 use crate::policy_change::wildcard::{self, Case};
 use novelty::{Novelty, Setting};
 use score::Hour;
@@ -101,6 +101,16 @@ impl Detector for FirstTimePrivilege {
     fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self { config })
+    }
+
+    fn class_name(class: Class) -> String {
+        let name = match class {
+            facts::ACTOR => "what it uses",
+            facts::SHARED => "what all of them use",
+            facts::CHAIN => "who opened the session",
+            Class(other) => return format!("class {other}"),
+        };
+        name.to_owned()
     }
 
     fn claims(_: &Action) -> bool {

@@ -24,7 +24,7 @@ use crate::action::Action;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
-use crate::ledger::{Key, Ledger};
+use crate::ledger::{Class, Key, Ledger};
 
 const NAME: &str = "invocation_surge";
 
@@ -45,6 +45,13 @@ impl Detector for InvocationSurge {
     fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self { config })
+    }
+
+    fn class_name(class: Class) -> String {
+        match families::Family::of(class) {
+            Some((family, subject)) => format!("{family:?} by {subject:?}").to_lowercase(),
+            None => "since when it is watched".to_owned(),
+        }
     }
 
     fn claims(action: &Action) -> bool {

@@ -37,7 +37,7 @@ use crate::action::Action;
 use crate::detector::{Around, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::{Finding, Severity};
-use crate::ledger::{Key, Ledger};
+use crate::ledger::{Class, Key, Ledger};
 
 pub use analysis::Kind;
 pub use document::Unreadable;
@@ -77,6 +77,15 @@ impl Detector for PolicyChange {
 
     fn new(config: Config) -> Result<Self, ConfigError> {
         Ok(Self { config })
+    }
+
+    fn class_name(class: Class) -> String {
+        let name = match class {
+            extract::RESOURCE => "changes of a resource",
+            steps::ACTOR => "steps of an actor",
+            Class(other) => return format!("class {other}"),
+        };
+        name.to_owned()
     }
 
     fn claims(action: &Action) -> bool {

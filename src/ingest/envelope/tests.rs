@@ -123,11 +123,22 @@ fn an_invocation_is_told_by_what_it_holds() {
     assert_eq!(messages[2].notices, [Notice::Broken("no body")]);
 
     assert_eq!(invocation(&s3(KEY)), Ok(Invocation::Direct(vec![object(KEY, Some(1024))])));
-    for schedule in
-        [json!({"source": "aws.events", "detail-type": "Scheduled Event"}), json!({"schedule": "check"})]
-    {
-        assert_eq!(invocation(&schedule), Ok(Invocation::Schedule));
+    let time = "2026-03-01T10:00:00Z";
+    for schedule in [
+        json!({"source": "aws.events", "detail-type": "Scheduled Event", "time": time, "resources": ["r"], "detail": {}}),
+        json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "time": time, "detail": "{}"}),
+        json!({"schedule": "coverage", "time": time}),
+    ] {
+        assert_eq!(invocation(&schedule), Ok(Invocation::Schedule(EventTime::parse(time).unwrap())));
     }
+    for timeless in
+        [json!({"schedule": "coverage"}), json!({"schedule": 1, "time": "<aws.scheduler.scheduled-time>"})]
+    {
+        assert_eq!(invocation(&timeless), Err(UnknownInvocation("a schedule without its `time`")));
+    }
+    assert!(
+        invocation(&json!({"source": "aws.events", "detail-type": "AWS API Call via CloudTrail"})).is_err()
+    );
     for unknown in [json!(null), json!({}), json!({"Records": [{"eventSource": "aws:sqs"}]})] {
         assert!(invocation(&unknown).is_err(), "{unknown}");
     }

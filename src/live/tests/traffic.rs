@@ -74,6 +74,11 @@ pub(super) fn week(seed: u64, days: i64) -> Vec<(ObjectRef, Vec<u8>)> {
     objects
 }
 
+/// A call of no interest, not long before a delivery.
+pub(super) fn routine(rng: &mut impl Rng, account: &str, delivered: i64) -> Value {
+    record(rng, account, ROUTINE[0], delivered, "")
+}
+
 fn record(rng: &mut impl Rng, account: &str, action: (&str, &str), delivered: i64, error: &str) -> Value {
     let actor = ["deploy", "app", "audit"][rng.random_range(0..3)];
     let mut record = json!({

@@ -123,6 +123,16 @@ pub(super) struct World {
     pub(super) table: Arc<MemoryTable>,
     pub(super) objects: Arc<BTreeMap<String, Vec<u8>>>,
     pub(super) published: Arc<Mutex<Vec<Alert>>>,
+    pub(super) config: Config,
+    pub(super) bounds: Bounds,
+}
+
+/// Learning that is done within a day.
+pub(super) fn quick() -> Config {
+    let mut config = Config::default();
+    config.learning.days = 1;
+    config.learning.forget_after_days = 7;
+    config
 }
 
 impl World {
@@ -132,24 +142,24 @@ impl World {
             table: Arc::default(),
             objects: Arc::new(objects.iter().map(|(o, bytes)| (o.uri(), bytes.clone())).collect()),
             published: Arc::default(),
-        }
-    }
-
-    /// A process that has just started.
-    pub(super) fn process(&self) -> Live<World, World, World> {
-        let mut config = Config::default();
-        config.learning.days = 1;
-        config.learning.forget_after_days = 7;
-        let settings = Settings {
-            config,
-            allow: Allow::default(),
+            config: quick(),
             bounds: Bounds {
                 fetches: 4,
                 workers: 2,
                 bytes_in_flight: 1 << 20,
                 object_bytes: 1 << 20,
                 inflated_bytes: 8 << 20,
+                batch_bytes: 1 << 30,
             },
+        }
+    }
+
+    /// A process that has just started.
+    pub(super) fn process(&self) -> Live<World, World, World> {
+        let settings = Settings {
+            config: self.config.clone(),
+            allow: Allow::default(),
+            bounds: self.bounds.clone(),
             cache_bytes: 4 << 20,
         };
         Live::new(settings, Ports { table: self.clone(), source: self.clone(), sink: self.clone() }).unwrap()
@@ -179,10 +189,11 @@ impl Table for World {
 }
 
 impl Source for World {
-    async fn fetch(&self, object: &ObjectRef, _: u64) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(&self, object: &ObjectRef, limit: u64) -> Result<Vec<u8>, FetchError> {
         let found = async { self.objects.get(&object.uri()).cloned() };
         let found = self.chaos.call("fetch", found).await.map_err(|why| FetchError::Failed(why.into()))?;
-        found.ok_or(FetchError::Missing)
+        let found = found.ok_or(FetchError::Missing)?;
+        if found.len() as u64 > limit { Err(FetchError::TooLarge { limit }) } else { Ok(found) }
     }
 }
 
