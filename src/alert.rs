@@ -235,12 +235,12 @@ impl From<finding::Reason> for Reason {
 impl From<finding::Evidence> for Evidence {
     fn from(evidence: finding::Evidence) -> Self {
         Self {
-            event_id: evidence.event_id,
+            event_id: evidence.event_id.to_string().into(),
             event_time: evidence.time.to_string(),
-            event_source: evidence.source,
-            event_name: evidence.name,
-            error_code: evidence.error_code,
-            source_ip: evidence.source_ip,
+            event_source: Arc::clone(&evidence.source),
+            event_name: Arc::clone(&evidence.name),
+            error_code: evidence.error_code.clone(),
+            source_ip: Arc::clone(&evidence.source_ip),
             object: evidence.object,
         }
     }
@@ -301,12 +301,14 @@ mod tests {
                 time: EventTime(1_772_359_200),
                 event_id: "e-1".into(),
                 object: "s3://bucket/key".into(),
-                source: "s3.amazonaws.com".into(),
-                name: "ListBuckets".into(),
-                error_code: Some("AccessDenied".into()),
-                source_ip: "203.0.113.9".into(),
-                session: "i-0abc".into(),
-                access_key: "".into(),
+                circumstances: Arc::new(finding::Circumstances {
+                    source: "s3.amazonaws.com".into(),
+                    name: "ListBuckets".into(),
+                    error_code: Some("AccessDenied".into()),
+                    source_ip: "203.0.113.9".into(),
+                    session: "i-0abc".into(),
+                    access_key: "".into(),
+                }),
             }],
             evidence_total: 480,
             actors: vec![],

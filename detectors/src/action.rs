@@ -93,12 +93,20 @@ pub fn stable_hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     words.iter().copied().for_each(&mut mix);
     if !rest.is_empty() {
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        mix(last);
+        mix(padded(rest, bytes));
     }
     hash = (hash ^ bytes.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)
+}
+
+/// The up to seven bytes `bytes` ends with and zeros, as one word; read at once where there are enough bytes before them.
+fn padded(rest: &[u8], bytes: &[u8]) -> [u8; 8] {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return (u64::from_le_bytes(*last) >> (64 - 8 * rest.len())).to_le_bytes();
+    }
+    let mut word = [0; 8];
+    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    word
 }
 
 /// Actions seen so far, found without copying by the two fields of a record.
@@ -178,6 +186,16 @@ mod tests {
         assert_ne!(stable_hash(b"a"), stable_hash(b"a\0"));
         // Facts at rest depend on these values.
         assert_eq!(stable_hash(b""), 17_126_877_336_604_512_952);
+        for length in 0..40 {
+            let bytes: Vec<u8> = (1..=length).collect();
+            let (words, rest) = bytes.as_chunks::<8>();
+            let mut whole = words.concat();
+            whole.extend(rest);
+            whole.resize(bytes.len().next_multiple_of(8), 0);
+            if !rest.is_empty() {
+                assert_eq!(padded(rest, &bytes), whole[words.len() * 8..], "{length}");
+            }
+        }
         assert_eq!(stable_hash(b"iam:CreateUser"), 9_043_443_069_256_257_823);
     }
 

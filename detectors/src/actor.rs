@@ -148,8 +148,7 @@ const IDENTITY_CENTER_ROLE: &str = "AWSReservedSSO_";
 /// Splits `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` into (`arn:aws:sts::ACCOUNT`, ROLE, SESSION).
 fn assumed_role(arn: &str) -> Option<(&str, &str, &str)> {
     // The resource of an ARN begins at its fifth colon, whatever names it is made of.
-    let colon = arn.bytes().enumerate().filter(|(_, b)| *b == b':').nth(4)?.0;
-    let (head, resource) = arn.split_at(colon);
+    let (head, resource) = arn.split_at(colon(arn, 5)?);
     let rest = resource.strip_prefix(ASSUMED_ROLE)?;
     let (role, session) = rest.split_once('/').unwrap_or((rest, ""));
     Some((head, role, session))
@@ -157,7 +156,38 @@ fn assumed_role(arn: &str) -> Option<(&str, &str, &str)> {
 
 /// The account in an ARN.
 pub fn account_of_arn(arn: &str) -> &str {
-    arn.split(':').nth(4).unwrap_or("")
+    arn_part(arn, 4)
+}
+
+/// The part of an ARN behind so many colons, up to the next; empty where there are fewer.
+pub fn arn_part(arn: &str, colons: usize) -> &str {
+    let start = if colons == 0 { Some(0) } else { colon(arn, colons).map(|at| at + 1) };
+    let rest = start.and_then(|start| arn.get(start..)).unwrap_or_default();
+    colon(rest, 1).map_or(rest, |end| &rest[..end])
+}
+
+/// Where the `n`-th colon stands, counted from 1. Eight bytes at a time: ARNs are short and full of colons.
+pub(crate) fn colon(text: &str, n: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const COLONS: u64 = ONES * b':' as u64;
+    const LOW: u64 = ONES * 0x7f;
+    const HIGH: u64 = ONES * 0x80;
+    let mut left = n as u64;
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let other = u64::from_le_bytes(*word) ^ COLONS;
+        // The highest bit of every byte that is a colon.
+        let mut colons = !(((other & LOW) + LOW) | other) & HIGH;
+        let count = (colons >> 7).wrapping_mul(ONES) >> 56;
+        if count >= left {
+            (1..left).for_each(|_| colons &= colons - 1);
+            return Some(8 * i + colons.trailing_zeros() as usize / 8);
+        }
+        left -= count;
+    }
+    let start = 8 * words.len();
+    let mut behind = rest.iter().enumerate().filter(|(_, byte)| **byte == b':');
+    behind.nth(left as usize - 1).map(|(at, _)| start + at)
 }
 
 /// What roles like one share, by an actor's id: the name, or of Identity Center's roles the permission set.
@@ -320,5 +350,22 @@ impl ActorTable {
     /// Nothing was seen.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against looking at every byte.
+        #[test]
+        fn colons_are_found(text in "[:;a-zé\u{3a}\u{ba}]{0,40}", n in 1usize..12) {
+            let expected = text.bytes().enumerate().filter(|(_, byte)| *byte == b':').nth(n - 1);
+            prop_assert_eq!(colon(&text, n), expected.map(|(at, _)| at));
+            prop_assert_eq!(arn_part(&text, n), text.split(':').nth(n).unwrap_or_default());
+        }
     }
 }

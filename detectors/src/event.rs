@@ -5,6 +5,7 @@
 //! Field names and meanings: AWS, "CloudTrail record contents for management, data, and network activity events".
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +84,7 @@ pub struct Event<'a> {
     /// `vpcEndpointId`.
     pub vpc_endpoint: &'a str,
     /// The log object the record stood in: `s3://bucket/key`, or a path.
-    pub object: &'a str,
+    pub object: &'a Arc<str>,
     /// The large parts, closed.
     pub parts: &'a Parts<'a>,
 }

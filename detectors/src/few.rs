@@ -28,6 +28,15 @@ impl<V, const K: usize> Default for Few<V, K> {
 impl<V: Join + Default, const K: usize> Few<V, K> {
     /// The value of a name, to grow; nothing when `K` names come before it.
     pub fn grow(&mut self, name: &str, strings: &mut Strings) -> Option<&mut V> {
+        self.grow_with(name, || strings.share(name))
+    }
+
+    /// The same for a name that is shared already.
+    pub fn grow_shared(&mut self, name: &Arc<str>) -> Option<&mut V> {
+        self.grow_with(name, || Arc::clone(name))
+    }
+
+    fn grow_with(&mut self, name: &str, mut share: impl FnMut() -> Arc<str>) -> Option<&mut V> {
         let hash = stable_hash(name.as_bytes());
         if self.kept.len() >= K && self.kept.last_key_value().is_none_or(|(last, _)| hash > *last) {
             return None;
@@ -35,9 +44,9 @@ impl<V: Join + Default, const K: usize> Few<V, K> {
         if !self.kept.contains_key(&hash) && self.kept.len() >= K {
             self.kept.pop_last();
         }
-        let (known, value) = self.kept.entry(hash).or_insert_with(|| (strings.share(name), V::default()));
+        let (known, value) = self.kept.entry(hash).or_insert_with(|| (share(), V::default()));
         if name < &**known {
-            *known = strings.share(name);
+            *known = share();
         }
         Some(value)
     }

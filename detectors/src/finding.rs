@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
+use crate::event_id::EventId;
 use crate::ledger::Strings;
 use crate::time::{EventTime, TimeRange};
 
@@ -62,9 +63,16 @@ pub struct Evidence {
     /// `eventTime`.
     pub time: EventTime,
     /// `eventID`.
-    pub event_id: Arc<str>,
+    pub event_id: EventId,
     /// The log object.
     pub object: Arc<str>,
+    /// The rest, which repeats from record to record and is kept once. Its fields are read as the evidence's own.
+    pub circumstances: Arc<Circumstances>,
+}
+
+/// What was called, from where and with which credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Circumstances {
     /// `eventSource`.
     pub source: Arc<str>,
     /// `eventName`.
@@ -79,19 +87,34 @@ pub struct Evidence {
     pub access_key: Arc<str>,
 }
 
+impl std::ops::Deref for Evidence {
+    type Target = Circumstances;
+
+    fn deref(&self) -> &Circumstances {
+        &self.circumstances
+    }
+}
+
 impl Evidence {
-    /// Evidence of one event; repeated strings are shared through `strings`.
+    /// Evidence of one event; what repeats is shared through `strings`.
     pub fn of(event: &Event<'_>, strings: &mut Strings) -> Self {
+        Self::with_code(event, event.error_code, strings)
+    }
+
+    /// Whether both are of the same record, in whichever object each of them stands.
+    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
+        self.time == other.time
+            && self.event_id == other.event_id
+            && self.circumstances == other.circumstances
+    }
+
+    /// Evidence of one event that failed with another code than the record has.
+    pub fn with_code(event: &Event<'_>, error_code: &str, strings: &mut Strings) -> Self {
         Self {
             time: event.time,
-            event_id: event.event_id.into(),
-            object: strings.share(event.object),
-            source: Arc::clone(&event.action.source),
-            name: Arc::clone(&event.action.logged_name),
-            error_code: (!event.error_code.is_empty()).then(|| strings.share(event.error_code)),
-            source_ip: strings.share(event.source_ip),
-            session: strings.share(event.session.name),
-            access_key: strings.share(event.session.access_key),
+            event_id: EventId::new(event.event_id),
+            object: Arc::clone(event.object),
+            circumstances: strings.circumstances(event, error_code),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! them comes out in one order. Of duplicate keys the last one counts, as it does for AWS's own readers.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 pub use serde_json::Value;
 
 pub mod walk;
@@ -149,16 +151,71 @@ impl<'a> Raw<'a> {
         unquote(quoted.strip_prefix('"')?.strip_suffix('"')?)
     }
 
+    /// The same for a member that is looked for often.
+    pub fn top_str_of(&self, member: &Member) -> Option<Cow<'a, str>> {
+        let text = self.0?;
+        match member.plain(text) {
+            Some(found) => found.map(Cow::Borrowed),
+            None => self.top_str(member.name),
+        }
+    }
+
     /// The plain strings called `ARN` anywhere in the part (as in `resources`), in order, read without opening it.
     pub fn arns(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         const NAME: &str = "\"ARN\"";
+        static NAMES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NAME));
         let text = self.0.unwrap_or_default();
         // A quote inside a string is escaped, so the name with its quotes is never part of one.
-        memchr::memmem::find_iter(text.as_bytes(), NAME).filter_map(move |at| {
+        NAMES.find_iter(text.as_bytes()).filter_map(move |at| {
             let value = text[at + NAME.len()..].trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
-            let (arn, _) = value.strip_prefix('"')?.split_once('"')?;
-            (!arn.contains('\\')).then_some(arn)
+            let arn = value.strip_prefix('"')?;
+            let end = memchr::memchr2(b'"', b'\\', arn.as_bytes())?;
+            (arn.as_bytes()[end] == b'"').then(|| &arn[..end])
         })
+    }
+}
+
+/// A member of the top level that is looked for often.
+#[derive(Debug)]
+pub struct Member {
+    name: &'static str,
+    quoted: Finder<'static>,
+}
+
+impl Member {
+    /// The member of this name, which must be plain: letters, digits, hyphens.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, quoted: Finder::new(&format!("\"{name}\"")).into_owned() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its value in an object of the ordinary form, if that is a string; nothing at all where the form is not ordinary: with
+    /// an escape anywhere, or with the name twice, behind something nested, or before a space.
+    fn plain<'a>(&self, text: &'a str) -> Option<Option<&'a str>> {
+        let bytes = text.as_bytes();
+        // Without escapes a quote always begins or ends a string, so the name with its quotes is a whole one.
+        if bytes.first() != Some(&b'{') || memchr::memchr(b'\\', bytes).is_some() {
+            return None;
+        }
+        let mut found = self.quoted.find_iter(bytes);
+        let Some(at) = found.next() else { return Some(None) };
+        let nested = memchr::memchr2(b'{', b'[', &bytes[1..]).map_or(bytes.len(), |at| at + 1);
+        let value = at + self.quoted.needle().len() + 1;
+        if at > nested || found.next().is_some() || bytes.get(value - 1) != Some(&b':') {
+            return None;
+        }
+        match bytes.get(value) {
+            Some(b'"') => {
+                let end = memchr::memchr(b'"', &bytes[value + 1..])?;
+                Some(text.get(value + 1..value + 1 + end))
+            }
+            Some(byte) if !byte.is_ascii_whitespace() => Some(None),
+            _ => None,
+        }
     }
 }
 
@@ -176,6 +233,43 @@ fn unquote(inner: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_looked_for_often_are_what_they_are_anyhow() {
+        let member = Member::new("name");
+        for text in [
+            "null",
+            "[]",
+            "{}",
+            r#"{"name":"a"}"#,
+            r#"{"x":1,"name":"a","y":{"name":"b"}}"#,
+            r#"{"y":{"name":"b"},"name":"a"}"#,
+            r#"{"y":{"name":"b"}}"#,
+            r#"{"y":["name"],"name":"a"}"#,
+            r#"{"x":"name","y":"name"}"#,
+            r#"{"x":"name","name":"a"}"#,
+            r#"{"name":"a","name":"b"}"#,
+            r#"{"name":"a","\u006eame":"b"}"#,
+            r#"{"name":"a\"b"}"#,
+            r#"{"x":"\"name\":\"c\"","name":"a"}"#,
+            r#"{"name" : "a"}"#,
+            r#"{"name": "a"}"#,
+            r#"{ "name":"a"}"#,
+            r#"{"name":7}"#,
+            r#"{"name":null}"#,
+            r#"{"name":{"name":"a"}}"#,
+            r#"{"name":""}"#,
+            r#"{"name":"{"}"#,
+            r#"{"x":"{","name":"a"}"#,
+            r#"[{"name":"a"}]"#,
+            r#""{\"name\":\"a\"}""#,
+        ] {
+            let raw = Raw::new(text);
+            assert_eq!(raw.top_str_of(&member), raw.top_str("name"), "{text}");
+            let opened = raw.open();
+            assert_eq!(raw.top_str_of(&member).as_deref(), str_at(&opened, &["name"]), "{text}");
+        }
+    }
 
     #[test]
     fn arns_are_read_without_opening() {

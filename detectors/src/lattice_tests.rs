@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::event_id::EventId;
 
 /// Builds the same facts of a whole stream and of its two parts, joined in either order and twice, and gives back the first
 /// after checking that all are equal.
@@ -42,17 +44,12 @@ fn distinct_of(numbers: &[u64]) -> Distinct {
 }
 
 fn evidence(time: i64, id: u8, object: u8) -> Evidence {
-    let text = |n: u8| format!("{n}").into();
+    let text = |n: u8| -> Arc<str> { format!("{n}").into() };
     Evidence {
         time: EventTime(time),
-        event_id: text(id),
+        event_id: EventId::new(&text(id)),
         object: text(object),
-        source: "s".into(),
-        name: "n".into(),
-        error_code: None,
-        source_ip: "ip".into(),
-        session: "".into(),
-        access_key: "".into(),
+        circumstances: Arc::default(),
     }
 }
 

@@ -12,10 +12,15 @@ use crate::action::stable_hash;
 use crate::lattice::Join;
 use crate::time::EventTime;
 
+pub use crate::strings::Strings;
+
 /// Facts of one key.
 pub trait Facts:
     Join + Default + Clone + PartialEq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
+    /// What observing keeps at hand to be quick: no fact, never stored, joined or compared. It goes when facts do.
+    type Memo: Default + fmt::Debug + Send + Sync;
+
     /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`. Whether
     /// something is still open: if not, closing again changes nothing until the facts grow.
     fn close(&mut self, closed: i64) -> bool;
@@ -58,9 +63,12 @@ impl KeyRef<'_> {
     }
 
     fn hash(&self) -> u64 {
-        stable_hash(self.entity.as_bytes())
-            ^ stable_hash(self.account.as_bytes()).rotate_left(17)
-            ^ (u64::from(self.class.0) << 56)
+        self.hash_with(stable_hash(self.entity.as_bytes()))
+    }
+
+    /// The same where the [`stable_hash`] of the entity is known.
+    fn hash_with(&self, entity: u64) -> u64 {
+        entity ^ stable_hash(self.account.as_bytes()).rotate_left(17) ^ (u64::from(self.class.0) << 56)
     }
 }
 
@@ -71,45 +79,14 @@ impl Key {
     }
 }
 
-/// Strings that repeat, kept once: objects, addresses, names.
-#[derive(Debug, Default, Clone)]
-pub struct Strings {
-    table: HashTable<Arc<str>>,
-    /// The latest of each length, by the last bits of it: the name of the object, above all, comes again and again.
-    latest: [Option<Arc<str>>; 16],
-}
-
-impl Strings {
-    /// Beyond this many, sharing starts afresh: attackers choose some of these strings.
-    const MAX: usize = 16_384;
-
-    /// The string, shared with earlier equal ones.
-    pub fn share(&mut self, text: &str) -> Arc<str> {
-        let Self { table, latest } = self;
-        let latest = &mut latest[text.len() % 16];
-        if let Some(known) = latest.as_ref().filter(|known| ***known == *text) {
-            return Arc::clone(known);
-        }
-        if table.len() >= Self::MAX {
-            table.clear();
-        }
-        let hash = stable_hash(text.as_bytes());
-        let known = table
-            .entry(hash, |s| **s == *text, |s| stable_hash(s.as_bytes()))
-            .or_insert_with(|| text.into())
-            .into_mut();
-        *latest = Some(Arc::clone(known));
-        Arc::clone(known)
-    }
-}
-
 /// The facts of one detector, in one part or several: a key belongs to one of them by its hash, so that threads that
 /// have learnt of the same keys can each join a part.
-#[derive(Debug, Clone)]
-pub struct Ledger<F> {
+#[derive(Debug)]
+pub struct Ledger<F: Facts> {
     /// One at least.
     parts: Vec<Part<F>>,
     strings: Strings,
+    memo: F::Memo,
 }
 
 #[derive(Debug, Clone)]
@@ -191,36 +168,65 @@ impl<F: Facts> Part<F> {
     }
 }
 
-impl<F> Default for Ledger<F> {
+impl<F: Facts> Default for Ledger<F> {
     fn default() -> Self {
-        Self { parts: vec![Part::default()], strings: Strings::default() }
+        Self::of_parts(vec![Part::default()])
+    }
+}
+
+/// A copy has the facts, and begins to remember for itself.
+impl<F: Facts> Clone for Ledger<F> {
+    fn clone(&self) -> Self {
+        Self { strings: self.strings.clone(), ..Self::of_parts(self.parts.clone()) }
     }
 }
 
 impl<F: Facts> Ledger<F> {
     /// An empty ledger in so many parts; at least one.
     pub fn in_parts(count: usize) -> Self {
-        let parts = (0..count.max(1)).map(|_| Part::default()).collect();
-        Self { parts, strings: Strings::default() }
+        Self::of_parts((0..count.max(1)).map(|_| Part::default()).collect())
     }
 
     /// Takes a part out, as a ledger of one part, and leaves it empty.
     pub fn take_part(&mut self, part: usize) -> Self {
+        // Facts go: what was learnt may have to be learnt again.
+        self.memo = F::Memo::default();
         let emptied = self.parts[part].emptied();
-        Self { parts: vec![std::mem::replace(&mut self.parts[part], emptied)], strings: Strings::default() }
+        Self::of_parts(vec![std::mem::replace(&mut self.parts[part], emptied)])
+    }
+
+    fn of_parts(parts: Vec<Part<F>>) -> Self {
+        Self { parts, strings: Strings::default(), memo: F::Memo::default() }
     }
 
     /// The facts of a key, to grow; and the strings to share evidence through.
     pub fn grow(&mut self, key: KeyRef<'_>) -> (&mut F, &mut Strings) {
-        let hash = key.hash();
-        let Self { parts, strings } = self;
+        let (facts, strings, _) = self.grow_recalling(key);
+        (facts, strings)
+    }
+
+    /// The same, with what observing keeps at hand.
+    pub fn grow_recalling(&mut self, key: KeyRef<'_>) -> (&mut F, &mut Strings, &mut F::Memo) {
+        self.grow_hashed(key, stable_hash(key.entity.as_bytes()))
+    }
+
+    /// The same where the [`stable_hash`] of the key's entity is known.
+    pub fn grow_hashed(&mut self, key: KeyRef<'_>, entity: u64) -> (&mut F, &mut Strings, &mut F::Memo) {
+        let hash = key.hash_with(entity);
+        debug_assert_eq!(hash, key.hash(), "the hash of another entity");
+        let Self { parts, strings, memo } = self;
         let part = part_of(hash, parts.len());
         let facts = parts[part].grow(key, hash, || Key {
             class: key.class,
             account: strings.share(key.account),
             entity: key.entity.into(),
         });
-        (facts, strings)
+        (facts, strings, memo)
+    }
+
+    /// What observing keeps at hand.
+    pub fn memo(&mut self) -> &mut F::Memo {
+        &mut self.memo
     }
 
     /// Takes in facts of a key.
@@ -282,6 +288,7 @@ impl<F: Facts> Ledger<F> {
 
     /// Forgets in every key.
     pub fn forget(&mut self, horizon: EventTime) {
+        self.memo = F::Memo::default();
         for entry in self.parts.iter_mut().flat_map(|part| &mut part.table) {
             entry.facts.forget(horizon);
         }

@@ -113,7 +113,7 @@ impl<'a> Call<'a> {
             request_id: if self.request_id.is_empty() { &self.id } else { self.request_id },
             shared_event_id: "",
             vpc_endpoint: "",
-            object: self.object,
+            object: &self.object.into(),
             parts: &parts,
         })
     }

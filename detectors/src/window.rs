@@ -74,20 +74,28 @@ impl<S: Join + Clone> Join for Peak<S> {
     deserialize = "B: Deserialize<'de>, B::Summary: Deserialize<'de>"
 ))]
 pub struct Windows<B: Bucket> {
-    minutes: BTreeMap<i64, B>,
+    /// In order.
+    minutes: Vec<(i64, B)>,
     hours: BTreeMap<i64, Peak<B::Summary>>,
     days: Days,
 }
 
 impl<B: Bucket> Default for Windows<B> {
     fn default() -> Self {
-        Self { minutes: BTreeMap::new(), hours: BTreeMap::new(), days: Days::default() }
+        Self { minutes: Vec::new(), hours: BTreeMap::new(), days: Days::default() }
     }
 }
 
 impl<B: Bucket> Join for Windows<B> {
     fn join(&mut self, other: &Self) {
-        self.minutes.join(&other.minutes);
+        let mut from = 0;
+        for (minute, theirs) in &other.minutes {
+            from += self.minutes[from..].partition_point(|(mine, _)| mine < minute);
+            match self.minutes.get_mut(from) {
+                Some((mine, bucket)) if mine == minute => bucket.join(theirs),
+                _ => self.minutes.insert(from, (*minute, theirs.clone())),
+            }
+        }
         self.hours.join(&other.hours);
         self.days.join(&other.days);
     }
@@ -96,8 +104,19 @@ impl<B: Bucket> Join for Windows<B> {
 impl<B: Bucket> Windows<B> {
     /// The bucket of the minute `time` falls into.
     pub fn minute(&mut self, time: EventTime) -> &mut B {
+        let minute = time.minute();
         // Nearly always the newest minute there is.
-        self.minutes.entry(time.minute()).or_default()
+        let at = match self.minutes.last() {
+            Some((newest, _)) if *newest == minute => self.minutes.len() - 1,
+            Some((newest, _)) if *newest > minute => {
+                self.minutes.partition_point(|(known, _)| *known < minute)
+            }
+            _ => self.minutes.len(),
+        };
+        if self.minutes.get(at).is_none_or(|(known, _)| *known != minute) {
+            self.minutes.insert(at, (minute, B::default()));
+        }
+        &mut self.minutes[at].1
     }
 
     /// Folds every window that ends at or before `closed` (a minute) into peaks, and drops the minutes that no later
@@ -105,13 +124,17 @@ impl<B: Bucket> Windows<B> {
     /// Whether minutes are still open.
     pub fn close(&mut self, closed: i64, floor: u64) -> bool {
         let first_kept = closed - WINDOW_MINUTES + 1;
-        if self.minutes.first_key_value().is_none_or(|(first, _)| *first >= first_kept) {
+        if self.minutes.first().is_none_or(|(first, _)| *first >= first_kept) {
             return self.is_open();
         }
         let (hours, days) = self.open_peaks(floor, Some(closed));
         self.hours.join(&hours);
         self.days.join(&days);
-        self.minutes = self.minutes.split_off(&first_kept);
+        let kept = self.minutes.partition_point(|(minute, _)| *minute < first_kept);
+        self.minutes.drain(..kept);
+        if self.minutes.is_empty() {
+            self.minutes = Vec::new();
+        }
         self.is_open()
     }
 

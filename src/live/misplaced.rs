@@ -1,5 +1,7 @@
 //! Records in another account's folder: whoever may write to the bucket can plant or hide records so. CloudTrail never does it.
 
+use std::sync::Arc;
+
 use trailhound_detectors::finding::{Anchor, Entity, Evidence, Finding, Reason, Severity};
 
 use super::judge::Found;
@@ -39,12 +41,7 @@ pub(super) fn found(misplaced: &Misplaced, object: &ObjectRef) -> Found {
             time: span.start,
             event_id: "".into(),
             object: uri.into(),
-            source: "".into(),
-            name: "".into(),
-            error_code: None,
-            source_ip: "".into(),
-            session: "".into(),
-            access_key: "".into(),
+            circumstances: Arc::default(),
         }],
         evidence_total: 1,
         actors: Vec::new(),

@@ -203,9 +203,12 @@ mod tests {
     }
 
     impl Facts for Count {
+        type Memo = ();
+
         fn close(&mut self, _: i64) -> bool {
             false
         }
+
         fn forget(&mut self, _: EventTime) {}
     }
 

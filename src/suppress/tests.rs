@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use trailhound_detectors::finding::{Anchor, Entity, FindingActor};
+use trailhound_detectors::finding::{Anchor, Circumstances, Entity, FindingActor};
 use trailhound_detectors::{Severity, TimeRange};
 
 use super::*;
@@ -9,12 +11,12 @@ fn evidence(event: (&str, &str), source_ip: &str) -> Evidence {
         time: EventTime(0),
         event_id: "e".into(),
         object: "o".into(),
-        source: event.0.into(),
-        name: event.1.into(),
-        error_code: None,
-        source_ip: source_ip.into(),
-        session: "".into(),
-        access_key: "".into(),
+        circumstances: Arc::new(Circumstances {
+            source: event.0.into(),
+            name: event.1.into(),
+            source_ip: source_ip.into(),
+            ..Circumstances::default()
+        }),
     }
 }
 

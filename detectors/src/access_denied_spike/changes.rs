@@ -1,13 +1,14 @@
 //! Changes to policies and roles, as far as they explain refusals.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, stable_hash};
 use crate::event::Event;
-use crate::json::Value;
+use crate::json::{Member, Raw};
 use crate::lattice::{Join, Set};
 use crate::ledger::Strings;
 use crate::time::{EventTime, MINUTE};
@@ -76,7 +77,7 @@ impl Changes {
     pub(crate) fn learn(&mut self, event: &Event<'_>, strings: &mut Strings) {
         let name = &*event.action.name;
         if matches!(name, "CreateRole" | "UpdateAssumeRolePolicy")
-            && let Some(role) = event.parts.request().get("roleName").and_then(Value::as_str)
+            && let Some(role) = event.parts.request.top_str_of(&ROLE_NAME)
         {
             self.fresh_roles.0.insert((stable_hash(role.as_bytes()), stretch(event.time)));
         }
@@ -86,7 +87,7 @@ impl Changes {
                 event_id: event.event_id.into(),
                 actor: Arc::clone(&event.actor.id),
                 action: Arc::clone(&event.action.label),
-                target: strings.share(target(event.parts.request())),
+                target: strings.share(&target(&event.parts.request)),
             };
             self.policies.entry(stretch(event.time)).or_default().insert(change);
         }
@@ -137,18 +138,23 @@ pub(crate) fn matters(action: &Action) -> bool {
     }
 }
 
+static ROLE_NAME: LazyLock<Member> = LazyLock::new(|| Member::new("roleName"));
+
 /// What a change was made to: the first of these members that is there.
-fn target(request: &Value) -> &str {
-    const MEMBERS: [&str; 9] = [
-        "policyId",
-        "roleName",
-        "userName",
-        "groupName",
-        "policyArn",
-        "permissionSetArn",
-        "bucketName",
-        "keyId",
-        "name",
-    ];
-    MEMBERS.iter().find_map(|member| request.get(member)?.as_str()).unwrap_or("")
+fn target<'a>(request: &Raw<'a>) -> Cow<'a, str> {
+    static MEMBERS: LazyLock<[Member; 9]> = LazyLock::new(|| {
+        [
+            "policyId",
+            "roleName",
+            "userName",
+            "groupName",
+            "policyArn",
+            "permissionSetArn",
+            "bucketName",
+            "keyId",
+            "name",
+        ]
+        .map(Member::new)
+    });
+    MEMBERS.iter().find_map(|member| request.top_str_of(member)).unwrap_or_default()
 }

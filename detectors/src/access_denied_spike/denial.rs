@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
+
 use super::message::Refusal;
 use crate::actor::ActorKind;
 use crate::event::Event;
@@ -47,6 +49,12 @@ static CODES: LazyLock<BTreeMap<&'static str, Code>> = LazyLock::new(|| {
         .collect()
 });
 
+/// What the codes of refusals speak of, and those of refusals of something in between.
+static REFUSALS: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
+    ["accessdenied", "permissiondenied", "unauthori", "notauthori", "forbidden"].map(Finder::new)
+});
+static DEPENDENCIES: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ["kms", "dependen"].map(Finder::new));
+
 impl Code {
     fn named(class: &str) -> Option<Self> {
         Some(match class {
@@ -68,12 +76,16 @@ impl Code {
         if code.len() > 128 {
             return Self::Message;
         }
-        let letters: String =
-            code.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
-        let speaks_of = |words: &[&str]| words.iter().any(|word| letters.contains(word));
-        let refused = ["accessdenied", "permissiondenied", "unauthori", "notauthori", "forbidden"];
-        match speaks_of(&refused) {
-            true if speaks_of(&["kms", "dependen"]) => Self::Dependency,
+        let mut letters = [0; 128];
+        let mut length = 0;
+        for letter in code.bytes().filter(u8::is_ascii_alphabetic) {
+            letters[length] = letter.to_ascii_lowercase();
+            length += 1;
+        }
+        let speaks_of =
+            |words: &[Finder<'_>]| words.iter().any(|word| word.find(&letters[..length]).is_some());
+        match speaks_of(&*REFUSALS) {
+            true if speaks_of(&*DEPENDENCIES) => Self::Dependency,
             true => Self::Denied,
             false => Self::Message,
         }
@@ -85,16 +97,15 @@ pub(crate) fn refusal<'a>(event: &Event<'a>) -> Option<(Sort, Refusal<'a>)> {
     if &*event.action.service == "signin" {
         return failed_sign_in(event).map(|sort| (sort, Refusal::default()));
     }
-    let message = Refusal::of(event.error_message);
     let code = Code::of(event.error_code);
-    let refused = match code {
-        Code::Denied | Code::Dependency => true,
-        Code::Authentication => return Some((Sort::SignIn, message)),
-        Code::Message => message.is_refusal(),
-        Code::Other => false,
-    };
-    if !refused {
+    if code == Code::Other || (code == Code::Message && !Refusal::may_be_in(event.error_message)) {
         return None;
+    }
+    let message = Refusal::of(event.error_message);
+    match code {
+        Code::Authentication => return Some((Sort::SignIn, message)),
+        Code::Message if !message.is_refusal() => return None,
+        _ => {}
     }
     // The password or token of an app's user, not a caller of AWS.
     if event.action.service.starts_with("cognito-idp") && is_nobody(event.actor.kind) {

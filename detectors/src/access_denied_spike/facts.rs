@@ -1,15 +1,19 @@
 //! What is remembered of refusals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
 use super::grave::{GraveCall, Weight};
 use super::message::Cause;
+use super::observe::Lately;
+use crate::action::stable_hash;
 use crate::actor::ActorKind;
 use crate::few::Few;
 use crate::finding::Evidence;
+use crate::gathering::{Gathering, Total, different_calls};
 use crate::lattice::{Distinct, Join, Max, Sample, Set};
 use crate::ledger::Facts;
 use crate::time::EventTime;
@@ -23,27 +27,94 @@ pub(crate) const EVIDENCE: usize = 8;
 const PARTIES: usize = 16;
 
 /// One minute of refusals of one key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Minute {
-    pub(crate) calls: Distinct,
-    pub(crate) causes: BTreeMap<Cause, Distinct>,
-    /// Actions that only read, and the others.
-    pub(crate) reads: Distinct,
-    pub(crate) writes: Distinct,
-    pub(crate) services: Distinct,
-    /// Calls from a console session.
-    pub(crate) console: Distinct,
-    /// The other side: sources of an actor, actors of a source, target roles. How many, and some by name.
-    pub(crate) parties: Distinct,
-    pub(crate) named: Few<Distinct, PARTIES>,
-    pub(crate) grave: Few<(), 16>,
-    pub(crate) policies: Few<(), 2>,
-    pub(crate) regions: Few<(), 2>,
-    pub(crate) accounts: Few<(), 4>,
-    pub(crate) sample: Sample<EVIDENCE>,
+pub(crate) type Minute = Gathering<Refusals>;
+
+/// What is seen of one refusal under one key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Sighting {
+    pub(crate) evidence: Evidence,
+    pub(crate) refused: Arc<Refused>,
+    /// The other side: source of an actor, actor of a source, target role. Empty when there is none.
+    pub(crate) party: Arc<str>,
 }
 
-impl Join for Minute {
+/// What a refusal has in common with others like it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// The call: [`ActionId`](crate::action::ActionId).
+    pub(crate) action: u64,
+    /// The hash of the service's name.
+    pub(crate) service: u64,
+    pub(crate) only_reads: bool,
+    pub(crate) cause: Cause,
+    /// From a console session.
+    pub(crate) console: bool,
+    /// The label of the grave call that was refused.
+    pub(crate) grave: Option<Arc<str>>,
+    /// The policy that denied; empty when none is told.
+    pub(crate) policy: Arc<str>,
+    pub(crate) region: Arc<str>,
+    pub(crate) account: Arc<str>,
+}
+
+/// What many refusals of a minute add up to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Refusals {
+    calls: Distinct,
+    causes: BTreeMap<Cause, Distinct>,
+    /// Actions that only read, and the others.
+    reads: Distinct,
+    writes: Distinct,
+    services: Distinct,
+    /// Calls from a console session.
+    console: Distinct,
+    /// The other sides. How many, and some by name.
+    parties: Distinct,
+    named: Few<Distinct, PARTIES>,
+    grave: Few<(), 16>,
+    policies: Few<(), 2>,
+    regions: Few<(), 2>,
+    accounts: Few<(), 4>,
+    sample: Sample<EVIDENCE>,
+}
+
+impl Total for Refusals {
+    type Sighting = Sighting;
+
+    fn add(&mut self, call: u64, sighting: &Sighting) {
+        let Sighting { evidence, refused, party } = sighting;
+        self.calls.insert_hash(call);
+        self.causes.entry(refused.cause).or_default().insert_hash(call);
+        if refused.only_reads { &mut self.reads } else { &mut self.writes }.insert_hash(refused.action);
+        self.services.insert_hash(refused.service);
+        if refused.console {
+            self.console.insert_hash(call);
+        }
+        if !party.is_empty() {
+            self.parties.insert_hash(stable_hash(party.as_bytes()));
+            if let Some(calls) = self.named.grow_shared(party) {
+                calls.insert_hash(call);
+            }
+        }
+        if let Some(grave) = &refused.grave {
+            self.grave.grow_shared(grave);
+        }
+        if !refused.policy.is_empty() {
+            self.policies.grow_shared(&refused.policy);
+        }
+        self.regions.grow_shared(&refused.region);
+        self.accounts.grow_shared(&refused.account);
+        if self.sample.wants(evidence.time) {
+            self.sample.insert(evidence.clone());
+        }
+    }
+
+    fn are_copies(one: &Sighting, other: &Sighting) -> bool {
+        one.evidence.is_copy_of(&other.evidence) && one.refused == other.refused && one.party == other.party
+    }
+}
+
+impl Join for Refusals {
     fn join(&mut self, other: &Self) {
         self.calls.join(&other.calls);
         self.causes.join(&other.causes);
@@ -65,13 +136,16 @@ impl Bucket for Minute {
     type Summary = Summary;
 
     fn count(&self) -> u64 {
-        self.calls.count()
+        match self {
+            Self::Few(few) => different_calls(few),
+            Self::Many(refusals) => refusals.calls.count(),
+        }
     }
 
     fn summarise(minutes: &[&Self]) -> Summary {
-        let mut all = Self::default();
+        let mut all = Refusals::default();
         for minute in minutes {
-            all.join(minute);
+            minute.add_to(&mut all);
         }
         let size = |set: &Distinct| Max(set.count());
         Summary {
@@ -160,7 +234,29 @@ impl Summary {
 /// One minute of refusals by actor: what is usual among those like a key. Counts as the `RANK`-th busiest of them, from 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Peers<const RANK: usize>(pub(crate) Few<Distinct, PARTIES>);
+pub(crate) struct Peers<const RANK: usize>(pub(crate) Gathering<ByActor>);
+
+/// Calls by actor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ByActor(Few<Distinct, PARTIES>);
+
+impl Total for ByActor {
+    /// The actor.
+    type Sighting = Arc<str>;
+
+    fn add(&mut self, call: u64, actor: &Arc<str>) {
+        if let Some(calls) = self.0.grow_shared(actor) {
+            calls.insert_hash(call);
+        }
+    }
+}
+
+impl Join for ByActor {
+    fn join(&mut self, other: &Self) {
+        self.0.join(&other.0);
+    }
+}
 
 impl<const RANK: usize> Join for Peers<RANK> {
     fn join(&mut self, other: &Self) {
@@ -172,12 +268,29 @@ impl<const RANK: usize> Bucket for Peers<RANK> {
     type Summary = ();
 
     fn count(&self) -> u64 {
-        let mut counts: Vec<u64> = self.0.iter().map(|(_, calls)| calls.count()).collect();
+        let mut counts = match &self.0 {
+            // An actor once a call, so there are as many calls as sightings.
+            Gathering::Few(few) => by_actor(few),
+            Gathering::Many(_) => None,
+        }
+        .unwrap_or_else(|| self.0.total().0.iter().map(|(_, calls)| calls.count()).collect());
         counts.sort_unstable_by(|a, b| b.cmp(a));
         counts.get(RANK).copied().unwrap_or(0)
     }
 
     fn summarise(_: &[&Self]) {}
+}
+
+/// How many calls there are by each of a few actors; nothing when more actors than are remembered made them.
+fn by_actor(few: &[(u64, Arc<str>)]) -> Option<Vec<u64>> {
+    let mut actors: Vec<(&Arc<str>, u64)> = Vec::new();
+    for (_, actor) in few {
+        match actors.iter_mut().find(|(known, _)| *known == actor) {
+            Some((_, calls)) => *calls += 1,
+            None => actors.push((actor, 1)),
+        }
+    }
+    (actors.len() <= PARTIES).then(|| actors.into_iter().map(|(_, calls)| calls).collect())
 }
 
 /// What is remembered of one key; which parts are used depends on its class.
@@ -212,6 +325,8 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
+    type Memo = Lately;
+
     fn close(&mut self, closed: i64) -> bool {
         // Each of them is to be closed, whatever the others say.
         self.windows.close(closed, FLOOR)

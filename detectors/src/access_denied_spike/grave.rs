@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::access_level::AccessLevel;
+use crate::action::Action;
 
 /// How much one refusal of a call says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,10 +53,19 @@ impl GraveCall {
     /// What is known of a call given as `service:name`, when it is grave.
     pub(crate) fn of(label: &str) -> Option<Self> {
         let (service, name) = label.split_once(':')?;
+        Self::with_level((service, name), || AccessLevel::of(service, name))
+    }
+
+    /// The same of a call whose level is known.
+    pub(crate) fn of_action(action: &Action) -> Option<Self> {
+        Self::with_level((&*action.service, &*action.name), || action.level)
+    }
+
+    fn with_level((service, name): (&str, &str), level: impl FnOnce() -> AccessLevel) -> Option<Self> {
         if let Some(listed) = TABLE.get(&(service, name)) {
             return Some(*listed);
         }
-        (AccessLevel::of(service, name) == AccessLevel::Permissions).then(|| Self {
+        (level() == AccessLevel::Permissions).then(|| Self {
             weight: if IDENTITY_SERVICES.contains(&service) { Weight::Grave } else { Weight::Telling },
             technique: "T1098",
             does: "changes who may do what",

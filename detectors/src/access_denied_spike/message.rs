@@ -6,7 +6,9 @@
 //! is looked for from the end.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use memchr::memmem::{Finder, FinderRev};
 use serde::{Deserialize, Serialize};
 
 /// Which policy refused.
@@ -107,18 +109,36 @@ pub(crate) struct Refusal<'a> {
 
 const PERFORM: &str = " is not authorized to perform: ";
 
+/// Searchers made once: making one costs more than using it.
+static PERFORMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PERFORM));
+static USER: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("User: "));
+static RESOURCE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" on resource: "));
+static DENIES: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(" with an explicit deny in a"));
+static DOES_NOT_ALLOW: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(" because no "));
+static POLICIES: LazyLock<[(Finder<'static>, Policy); Policy::WORDS.len()]> =
+    LazyLock::new(|| Policy::WORDS.map(|(words, policy)| (Finder::new(words), policy)));
+
 impl<'a> Refusal<'a> {
     /// Reads a message.
     pub(crate) fn of(message: &'a str) -> Self {
-        let Some((before, rest)) = message.split_once(PERFORM) else {
+        let Some(found) = PERFORMS.find(message.as_bytes()) else {
             return Self { cause: clause(message).0, ..Self::default() };
         };
-        let who = before.rsplit_once("User: ").map_or("", |(_, who)| who);
+        let (before, rest) = (&message[..found], &message[found + PERFORM.len()..]);
+        let who = USER.rfind(before.as_bytes()).map_or("", |at| &before[at + USER.needle().len()..]);
         let (cause, at, policy) = clause(rest);
         let call = &rest[..at];
-        let (action, resource) = call.split_once(" on resource: ").unwrap_or((call, ""));
+        let (action, resource) = match RESOURCE.find(call.as_bytes()) {
+            Some(at) => (&call[..at], &call[at + RESOURCE.needle().len()..]),
+            None => (call, ""),
+        };
         let first_word = |text: &'a str| text.split_ascii_whitespace().next().unwrap_or("");
         Self { who, action: first_word(action), resource: resource.trim(), cause, policy }
+    }
+
+    /// Whether a message can be one of a refusal: a quick look.
+    pub(crate) fn may_be_in(message: &str) -> bool {
+        PERFORMS.find(message.as_bytes()).is_some()
     }
 
     /// The message tells of a refusal, whatever the code says.
@@ -134,18 +154,33 @@ impl<'a> Refusal<'a> {
 
 /// The clause that says why, where it begins, and the policy's ARN.
 fn clause(text: &str) -> (Cause, usize, &str) {
-    let deny = text.rfind(" with an explicit deny in a");
-    let no_allow = text.rfind(" because no ");
+    let deny = DENIES.rfind(text.as_bytes());
+    let no_allow = DOES_NOT_ALLOW.rfind(text.as_bytes());
     let Some(at) = deny.max(no_allow) else { return (Cause::Unstated, text.len(), "") };
     let reason = &text[at..];
-    let named = Policy::WORDS
-        .into_iter()
-        .filter_map(|(words, policy)| Some((reason.find(words)?, words, policy)))
-        .min_by_key(|(at, words, _)| (*at, std::cmp::Reverse(words.len())));
-    let Some((found, words, policy)) = named else { return (Cause::Unstated, at, "") };
-    let arn = reason[found + words.len()..].strip_prefix(": ").unwrap_or("");
+    let begin = if deny == Some(at) { DENIES.needle().len() } else { DOES_NOT_ALLOW.needle().len() };
+    let Some((found, length, policy)) = named_at(reason, begin).or_else(|| named_in(reason)) else {
+        return (Cause::Unstated, at, "");
+    };
+    let arn = reason[found + length..].strip_prefix(": ").unwrap_or("");
     let arn = arn.split_ascii_whitespace().next().unwrap_or("").trim_end_matches('.');
     if deny == Some(at) { (Cause::Deny(policy), at, arn) } else { (Cause::NoAllow(policy), at, "") }
+}
+
+/// The type of policy that stands where AWS puts it, with its place and length: `a` or `an` is behind `begin`, or nothing.
+fn named_at(reason: &str, begin: usize) -> Option<(usize, usize, Policy)> {
+    let rest = reason.get(begin..)?;
+    let found = reason.len() - rest.strip_prefix('n').unwrap_or(rest).trim_ascii_start().len();
+    let starts = Policy::WORDS.into_iter().filter(|(words, _)| reason[found..].starts_with(words));
+    starts.map(|(words, policy)| (found, words.len(), policy)).max_by_key(|(_, length, _)| *length)
+}
+
+/// The first one that is named anywhere, the longest of those in the same place.
+fn named_in(reason: &str) -> Option<(usize, usize, Policy)> {
+    POLICIES
+        .iter()
+        .filter_map(|(words, policy)| Some((words.find(reason.as_bytes())?, words.needle().len(), *policy)))
+        .min_by_key(|(at, length, _)| (*at, std::cmp::Reverse(*length)))
 }
 
 #[cfg(test)]

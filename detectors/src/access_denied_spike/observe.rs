@@ -1,8 +1,10 @@
 //! From events to facts.
 
+use std::sync::Arc;
+
 use super::changes;
 use super::denial::{Sort, refusal};
-use super::facts::{Minute, Remembered};
+use super::facts::{Refused, Remembered, Sighting};
 use super::grave::GraveCall;
 use super::message::Refusal;
 use crate::action::stable_hash;
@@ -10,7 +12,8 @@ use crate::actor::{ActorKind, role_family};
 use crate::event::Event;
 use crate::finding::Evidence;
 use crate::json::str_at;
-use crate::ledger::{Class, KeyRef, Ledger, Strings};
+use crate::ledger::{Class, KeyRef, Ledger};
+use crate::strings::{Recent, Strings, mixed};
 
 /// Refused calls of an actor.
 pub(crate) const CALLS: Class = Class(0);
@@ -42,9 +45,9 @@ pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         return;
     }
     if let Some((sort, message)) = refusal(event) {
-        Lesson { event, message }.teach(sort, ledger);
+        Lesson::of(event, message).teach(sort, ledger);
     } else if event.action.is("signin", "ConsoleLogin") {
-        Lesson { event, message: Refusal::default() }.teach_sign_in(ledger);
+        Lesson::of(event, Refusal::default()).teach_sign_in(ledger);
     } else if event.succeeded() && changes::matters(event.action) {
         let account = if &*event.action.service == "organizations" { "" } else { event.account };
         let (facts, strings) =
@@ -62,23 +65,32 @@ fn may_matter(event: &Event<'_>) -> bool {
 struct Lesson<'a> {
     event: &'a Event<'a>,
     message: Refusal<'a>,
+    /// The actor's id; of a sign-in without an identity the name that was typed in, if the log tells it.
+    who: &'a str,
+    /// What is the same under every key, made when the first wants it.
+    evidence: Option<Evidence>,
+    refused: Option<Arc<Refused>>,
 }
 
-impl Lesson<'_> {
-    fn teach(&self, sort: Sort, ledger: &mut Ledger<Remembered>) {
-        let Self { event, .. } = self;
-        let of_actor = |class| KeyRef { class, account: self.account(), entity: self.who() };
+impl<'a> Lesson<'a> {
+    fn of(event: &'a Event<'a>, message: Refusal<'a>) -> Self {
+        Self { event, message, who: who(event), evidence: None, refused: None }
+    }
+
+    fn teach(&mut self, sort: Sort, ledger: &mut Ledger<Remembered>) {
+        let (event, who, account) = (self.event, self.who, self.account());
+        let of_actor = |class| KeyRef { class, account, entity: who };
         let of_source = |class| KeyRef { class, account: "", entity: event.source_ip };
-        let from_address = is_address(event.source_ip) && event.vpc_endpoint.is_empty();
-        let is_known = !self.who().is_empty();
+        let from_address = event.vpc_endpoint.is_empty() && is_address(event.source_ip);
+        let is_known = !who.is_empty();
         match sort {
             Sort::Call | Sort::Role | Sort::Service if !is_known => {}
             Sort::Call => {
-                let facts = self.count(of_actor(CALLS), event.source_ip, ledger);
-                self.remember_action(facts);
+                let (facts, strings) = self.count(of_actor(CALLS), event.source_ip, ledger);
+                self.remember_action(facts, strings);
                 self.count_among_siblings(ledger);
                 if from_address {
-                    self.count(of_source(SOURCE_CALLS), self.who(), ledger);
+                    self.count(of_source(SOURCE_CALLS), who, ledger);
                 }
             }
             Sort::Role => {
@@ -93,117 +105,89 @@ impl Lesson<'_> {
                     self.count(of_actor(class), event.source_ip, ledger);
                 }
                 if from_address {
-                    let (facts, strings) = self.count(of_source(SOURCE_SIGN_INS), self.who(), ledger);
-                    self.remember(self.who(), facts, strings);
+                    let (facts, strings) = self.count(of_source(SOURCE_SIGN_INS), who, ledger);
+                    self.remember(who, facts, strings);
                 }
                 return;
             }
         }
         let account = KeyRef { class: ACCOUNT, account: event.account, entity: "" };
-        let (facts, strings) = self.count(account, self.who(), ledger);
-        if sort == Sort::Call
-            && event.on_time()
-            && let Some(calls) = facts.neighbours.minute(event.time).0.grow(self.who(), strings)
-        {
-            calls.insert(event.call);
+        let (facts, strings) = self.count(account, who, ledger);
+        if sort == Sort::Call && event.on_time() {
+            let actor = self.share(who, strings);
+            facts.neighbours.minute(event.time).0.insert(event.call.0, actor);
         }
     }
 
     /// The account the key belongs to: the actor's own, whichever account it was refused in.
-    fn account(&self) -> &str {
+    fn account(&self) -> &'a str {
         let own = &*self.event.actor.account;
         if own.is_empty() { self.event.account } else { own }
     }
 
-    /// The actor's id; of a sign-in without an identity the name that was typed in, if the log tells it.
-    fn who(&self) -> &str {
-        let Event { actor, action, parts, .. } = self.event;
-        if matches!(actor.kind, ActorKind::Unknown | ActorKind::Anonymous) && &*action.service == "signin" {
-            let typed = str_at(parts.additional(), &["UserName"]).filter(|name| name.len() <= LONGEST_NAME);
-            return typed.unwrap_or(&actor.id);
-        }
-        if actor.kind == ActorKind::Unknown && &*actor.id == "unknown" {
-            return "";
-        }
-        &actor.id
-    }
-
     /// Counts the refusal for a key; `party` is the other side.
     fn count<'l>(
-        &self,
+        &mut self,
         key: KeyRef<'_>,
         party: &str,
         ledger: &'l mut Ledger<Remembered>,
     ) -> (&'l mut Remembered, &'l mut Strings) {
-        let (facts, strings) = ledger.grow(key);
-        if key.entity == self.who() {
-            facts.kinds.0.insert(self.event.actor.kind);
+        let event = self.event;
+        let (facts, strings, lately) = ledger.grow_recalling(key);
+        if key.entity == self.who {
+            facts.kinds.0.insert(event.actor.kind);
         }
-        if self.event.on_time() {
-            self.count_in(facts.windows.minute(self.event.time), party, strings);
+        if event.on_time() {
+            let sighting = Sighting {
+                evidence: self.evidence(strings).clone(),
+                refused: self.refused(lately, strings),
+                party: self.share(party, strings),
+            };
+            facts.windows.minute(event.time).insert(event.call.0, sighting);
         }
         (facts, strings)
     }
 
-    fn count_in(&self, minute: &mut Minute, party: &str, strings: &mut Strings) {
-        let Self { event, message } = self;
-        let action = event.action;
-        minute.calls.insert(event.call);
-        minute.causes.entry(message.cause).or_default().insert(event.call);
-        let only_reads = action.level.only_reads();
-        if only_reads { &mut minute.reads } else { &mut minute.writes }.insert_hash(action.id.0);
-        minute.services.insert_hash(stable_hash(action.service.as_bytes()));
-        if event.session.from_console {
-            minute.console.insert(event.call);
-        }
-        if !party.is_empty() {
-            minute.parties.insert_hash(stable_hash(party.as_bytes()));
-            if let Some(calls) = minute.named.grow(party, strings) {
-                calls.insert(event.call);
-            }
-        }
-        if let Some(grave) = self.grave_label() {
-            minute.grave.grow(grave, strings);
-        }
-        if !message.policy.is_empty() {
-            minute.policies.grow(message.policy, strings);
-        }
-        minute.regions.grow(event.region, strings);
-        minute.accounts.grow(event.account, strings);
-        if minute.sample.wants(event.time) {
-            minute.sample.insert(Evidence::of(event, strings));
-        }
+    fn evidence(&mut self, strings: &mut Strings) -> &Evidence {
+        self.evidence.get_or_insert_with(|| Evidence::of(self.event, strings))
     }
 
-    /// The call, or the permission it needed besides, when that is grave: `iam:PassRole` is never an event of its own.
-    fn grave_label(&self) -> Option<&str> {
-        [&*self.event.action.label, self.message.action]
-            .into_iter()
-            .find(|label| GraveCall::of(label).is_some())
+    fn refused(&mut self, lately: &mut Lately, strings: &mut Strings) -> Arc<Refused> {
+        let Self { event, message, .. } = self;
+        Arc::clone(self.refused.get_or_insert_with(|| lately.refused(event, message, strings)))
+    }
+
+    fn share(&self, text: &str, strings: &mut Strings) -> Arc<str> {
+        if *text == *self.event.actor.id { Arc::clone(&self.event.actor.id) } else { strings.share(text) }
     }
 
     /// The first of each action of a day. What people click in the console is no probing, unless it is grave.
-    fn remember_action(&self, (facts, strings): (&mut Remembered, &mut Strings)) {
-        let grave = self.grave_label();
-        if grave.is_some() || !self.event.session.from_console {
-            self.remember(grave.unwrap_or(&self.event.action.label), facts, strings);
+    fn remember_action(&mut self, facts: &mut Remembered, strings: &mut Strings) {
+        let event = self.event;
+        // What is late was counted nowhere, and is remembered all the same.
+        let grave = match &self.refused {
+            Some(refused) => refused.grave.clone(),
+            None => grave_label(event, &self.message).map(|label| strings.share(label)),
+        };
+        if grave.is_some() || !event.session.from_console {
+            self.remember(&grave.unwrap_or_else(|| Arc::clone(&event.action.label)), facts, strings);
         }
     }
 
-    fn remember(&self, what: &str, facts: &mut Remembered, strings: &mut Strings) {
-        let Self { event, .. } = self;
+    fn remember(&mut self, what: &str, facts: &mut Remembered, strings: &mut Strings) {
+        let event = self.event;
         let Some(first) = facts.firsts.entry(event.time.day()).or_default().grow(what, strings) else {
             return;
         };
         if first.wants(event.time) {
-            first.insert(Evidence::of(event, strings));
+            first.insert(self.evidence(strings).clone());
         }
     }
 
     /// A sign-in that succeeded, which says how those that failed ended.
-    fn teach_sign_in(&self, ledger: &mut Ledger<Remembered>) {
-        let Self { event, .. } = self;
-        let of_user = KeyRef { class: SIGN_INS, account: self.account(), entity: self.who() };
+    fn teach_sign_in(&mut self, ledger: &mut Ledger<Remembered>) {
+        let event = self.event;
+        let of_user = KeyRef { class: SIGN_INS, account: self.account(), entity: self.who };
         let of_source = KeyRef { class: SOURCE_SIGN_INS, account: "", entity: event.source_ip };
         for key in
             [of_user, of_source].into_iter().filter(|key| key.class == SIGN_INS || is_address(key.entity))
@@ -211,7 +195,7 @@ impl Lesson<'_> {
             let (facts, strings) = ledger.grow(key);
             let first = facts.sign_ins.entry(event.time.hour()).or_default();
             if first.wants(event.time) {
-                first.insert(Evidence::of(event, strings));
+                first.insert(self.evidence(strings).clone());
             }
         }
     }
@@ -219,12 +203,73 @@ impl Lesson<'_> {
     fn count_among_siblings(&self, ledger: &mut Ledger<Remembered>) {
         let Self { event, .. } = self;
         let Some(family) = role_family(&event.actor.id) else { return };
-        let (facts, strings) = ledger.grow(KeyRef { class: SIBLINGS, account: "", entity: family });
-        if event.on_time()
-            && let Some(calls) = facts.siblings.minute(event.time).0.grow(&event.actor.id, strings)
-        {
-            calls.insert(event.call);
+        let (facts, _) = ledger.grow(KeyRef { class: SIBLINGS, account: "", entity: family });
+        if event.on_time() {
+            facts.siblings.minute(event.time).0.insert(event.call.0, Arc::clone(&event.actor.id));
         }
+    }
+}
+
+fn who<'a>(event: &'a Event<'_>) -> &'a str {
+    let Event { actor, action, parts, .. } = event;
+    if matches!(actor.kind, ActorKind::Unknown | ActorKind::Anonymous) && &*action.service == "signin" {
+        let typed = str_at(parts.additional(), &["UserName"]).filter(|name| name.len() <= LONGEST_NAME);
+        return typed.unwrap_or(&actor.id);
+    }
+    if actor.kind == ActorKind::Unknown && &*actor.id == "unknown" {
+        return "";
+    }
+    &actor.id
+}
+
+/// The call, or the permission it needed besides, when that is grave: `iam:PassRole` is never an event of its own.
+fn grave_label<'a>(event: &'a Event<'_>, message: &Refusal<'a>) -> Option<&'a str> {
+    let label = &*event.action.label;
+    if GraveCall::of_action(event.action).is_some() {
+        return Some(label);
+    }
+    (message.action != label && GraveCall::of(message.action).is_some()).then_some(message.action)
+}
+
+/// Refusals of late: who is refused once is mostly refused again.
+#[derive(Debug, Default)]
+pub struct Lately(Recent<Asked>);
+
+/// A refusal, and what was asked for.
+#[derive(Debug)]
+struct Asked {
+    permission: Box<str>,
+    refused: Arc<Refused>,
+}
+
+impl Lately {
+    fn refused(&mut self, event: &Event<'_>, message: &Refusal<'_>, strings: &mut Strings) -> Arc<Refused> {
+        let texts = [message.action, message.policy, event.region, event.account];
+        let console = event.session.from_console;
+        let hash = mixed(event.action.id.0, texts);
+        let is_same = |known: &Asked| {
+            let Refused { policy, region, account, .. } = &*known.refused;
+            [&*known.permission, &**policy, &**region, &**account] == texts
+                && known.refused.action == event.action.id.0
+                && known.refused.cause == message.cause
+                && known.refused.console == console
+        };
+        if let Some(known) = self.0.get(hash, is_same) {
+            return Arc::clone(&known.refused);
+        }
+        let refused = Arc::new(Refused {
+            action: event.action.id.0,
+            service: stable_hash(event.action.service.as_bytes()),
+            only_reads: event.action.level.only_reads(),
+            cause: message.cause,
+            console,
+            grave: grave_label(event, message).map(|label| strings.share(label)),
+            policy: strings.share(message.policy),
+            region: strings.share(event.region),
+            account: strings.share(event.account),
+        });
+        self.0.keep(hash, Asked { permission: message.action.into(), refused: Arc::clone(&refused) });
+        refused
     }
 }
 

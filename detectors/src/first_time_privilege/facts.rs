@@ -9,6 +9,7 @@ use super::stretches::Stretches;
 use crate::actor::{Actor, ActorKind, role_family};
 use crate::chain::Link;
 use crate::event::Event;
+use crate::event_id::EventId;
 use crate::finding::Evidence;
 use crate::lattice::{Join, Smallest};
 use crate::ledger::{Class, Facts, Key, KeyRef, Strings};
@@ -101,6 +102,8 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
+    type Memo = Lately;
+
     fn close(&mut self, _: i64) -> bool {
         false
     }
@@ -162,8 +165,6 @@ pub struct ActorFacts {
     pub(super) networks: Smallest<Named, 64>,
     /// How the actor came in, and with which family of clients.
     pub(super) means: Smallest<Named, 32>,
-    #[serde(skip)]
-    pub(super) lately: Lately,
 }
 
 /// One call of one actor.
@@ -190,7 +191,7 @@ pub(super) struct Named {
 pub(super) fn touch(uses: &mut Stretches<Evidence>, event: &Event<'_>, strings: &mut Strings) -> bool {
     uses.touch(
         event.time,
-        |known| (event.event_id, event.object) <= (&known.event_id, &known.object),
+        |known| (&EventId::new(event.event_id), event.object) <= (&known.event_id, &known.object),
         || Evidence::of(event, strings),
     )
 }
@@ -204,7 +205,6 @@ impl ActorFacts {
     }
 
     fn forget(&mut self, horizon: EventTime) {
-        self.lately.clear();
         self.actions.retain(|action| {
             action.done.forget(horizon);
             action.failed.forget(horizon);

@@ -1,26 +1,26 @@
-//! Repeats of an actor cost a glance.
+//! Repeats cost a glance.
+
+use std::sync::Arc;
 
 use crate::action::stable_hash;
 use crate::event::{Category, Event};
 use crate::time::EventTime;
 
 /// Different doings remembered at once; others push them out.
-const SLOTS: usize = 32;
+const SLOTS: usize = 8_192;
 
-/// What an actor was seen doing lately. Not a fact but a shortcut to "this teaches nothing": it is never stored, joined or
+/// What actors were seen doing lately. Not a fact but a shortcut to "this teaches nothing": it is never stored, joined or
 /// compared, and facts come out the same without it.
 #[derive(Debug, Default)]
-pub(super) struct Lately(Vec<Slot>);
+pub struct Lately(Vec<Option<Slot>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Slot {
+    actor: Arc<str>,
+    account: Arc<str>,
     action: u64,
     context: u64,
     since: EventTime,
-}
-
-impl Slot {
-    const EMPTY: Self = Self { action: 0, context: 0, since: EventTime(i64::MAX) };
 }
 
 impl Lately {
@@ -28,25 +28,29 @@ impl Lately {
     /// lengthen goes on to the end of the day already. Keeps it in mind if not; the caller must then learn from it.
     pub(super) fn is_repeat(&mut self, event: &Event<'_>) -> bool {
         if self.0.is_empty() {
-            self.0 = vec![Slot::EMPTY; SLOTS];
+            self.0.resize_with(SLOTS, || None);
         }
-        let seen = Slot { action: event.action.id.0, context: context(event), since: event.time };
-        let slot = &mut self.0[(seen.action ^ seen.context) as usize % SLOTS];
-        let is_repeat = slot.action == seen.action && slot.context == seen.context && slot.since < seen.since;
+        let (actor, action, context) = (event.actor, event.action.id.0, context(event));
+        let hash = actor.hash ^ action.rotate_left(21) ^ context.rotate_left(42);
+        let slot = &mut self.0[(hash ^ hash >> 32) as usize % SLOTS];
+        let is_repeat = slot.as_ref().is_some_and(|slot| {
+            slot.action == action
+                && slot.context == context
+                && slot.since < event.time
+                && slot.actor == actor.id
+                && *slot.account == *event.account
+        });
         if !is_repeat {
-            *slot = seen;
+            let own = *actor.account == *event.account;
+            let account = if own { Arc::clone(&actor.account) } else { event.account.into() };
+            *slot = Some(Slot { actor: Arc::clone(&actor.id), account, action, context, since: event.time });
         }
         is_repeat
     }
-
-    /// Facts have shrunk: what was learnt may have to be learnt again.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
-/// Everything but the action that decides what an event teaches, as a hash. Two that share one by chance or malice hide a new
-/// network or client, never a new action.
+/// Everything but actor and action that decides what an event teaches, as a hash. Two that share one by chance or malice hide
+/// a new network or client, never a new action.
 fn context(event: &Event<'_>) -> u64 {
     let day = event.time.day().cast_unsigned();
     if event.category == Category::Data {
@@ -63,16 +67,4 @@ fn context(event: &Event<'_>) -> u64 {
     ];
     let flags = u64::from(event.session.from_console) << 1 | u64::from(event.session.invoked_by.is_empty());
     parts.iter().fold(day << 3 | flags << 1 | 1, |hash, part| hash.rotate_left(23) ^ stable_hash(part))
-}
-
-impl Clone for Lately {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for Lately {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }

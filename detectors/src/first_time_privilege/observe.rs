@@ -1,7 +1,6 @@
 //! Growing the facts by one event.
 //!
-//! Nearly every event repeats what its actor did earlier that day, and ends after a lookup of the actor and a glance at what it
-//! did lately. What the actor shares with others is only told when the actor's own facts changed: stretches are closed
+//! Nearly every event repeats what its actor did earlier that day, and ends after a glance at what was done lately. What the actor shares with others is only told when the actor's own facts changed: stretches are closed
 //! sets of uses, so an event inside the actor's stretch lies inside the shared one already.
 
 use super::facts::{self, ActionUse, ActorFacts, Common, Named, Remembered, Shared, sibling_name};
@@ -24,12 +23,12 @@ pub(super) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     if event.actor.kind.is_aws() {
         return;
     }
-    let key = KeyRef { class: facts::ACTOR, account: event.account, entity: &event.actor.id };
-    let (remembered, strings) = ledger.grow(key);
-    let Some(actor) = remembered.grow_actor() else { return };
-    if event.succeeded() && !opens_session(event.action) && actor.lately.is_repeat(event) {
+    if event.succeeded() && !opens_session(event.action) && ledger.memo().is_repeat(event) {
         return;
     }
+    let key = KeyRef { class: facts::ACTOR, account: event.account, entity: &event.actor.id };
+    let (remembered, strings, _) = ledger.grow_hashed(key, event.actor.hash);
+    let Some(actor) = remembered.grow_actor() else { return };
     actor.seen(event.actor, event.time);
     if !event.succeeded() {
         if let Some(action) = grow_action(actor, event.action) {

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::bottom::Bottom;
+use super::observe::Told;
+use crate::action::stable_hash;
+use crate::finding::Evidence;
+use crate::gathering::{Gathering, Total, different_calls};
 use crate::lattice::{Distinct, Join, Sample};
 use crate::ledger::Facts;
 use crate::time::EventTime;
@@ -55,6 +59,8 @@ impl Join for Remembered {
 }
 
 impl Facts for Remembered {
+    type Memo = Told;
+
     fn close(&mut self, closed: i64) -> bool {
         let is_open = self.calls.close(closed, self.least);
         self.calls.drop_ordinary(ORDINARY_DAYS);
@@ -92,8 +98,33 @@ impl Join for Since {
 }
 
 /// One minute of one key.
+pub(super) type Minute = Gathering<Calls>;
+
+/// What is seen of one call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Sighting {
+    /// The record.
+    pub(super) evidence: Evidence,
+    /// What is told of it.
+    pub(super) call: Arc<Call>,
+    /// How it counts; nothing where it counts once, and names what [`Call::name`] says or nothing.
+    pub(super) measure: Option<Arc<Measure>>,
+}
+
+/// How a call counts that does not simply count once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Measure {
+    /// Its names count instead of the call.
+    pub(super) counts_names: bool,
+    /// How many processors it started; as one call at least.
+    pub(super) processors: u64,
+    /// Hashes of its names.
+    pub(super) names: Box<[u64]>,
+}
+
+/// What many calls of a minute add up to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Minute {
+pub(super) struct Calls {
     /// What the family counts: calls, different names, processors.
     pub(super) counted: Distinct,
     /// Names are counted, and one may be in several minutes.
@@ -108,7 +139,7 @@ pub(super) struct Shape {
     /// Hashes of the different names among them: secrets, instance types; the requests behind attempts.
     pub(super) names: Bottom<NAMES>,
     /// A sample of the calls.
-    pub(super) calls: Bottom<CALLS, Call>,
+    pub(super) calls: Bottom<CALLS, Arc<Call>>,
     /// The first of them.
     pub(super) evidence: Sample<EVIDENCE>,
 }
@@ -138,7 +169,7 @@ impl Join for Shape {
     }
 }
 
-impl Join for Minute {
+impl Join for Calls {
     fn join(&mut self, other: &Self) {
         self.counted.join(&other.counted);
         self.of_names |= other.of_names;
@@ -146,29 +177,129 @@ impl Join for Minute {
     }
 }
 
+impl Shape {
+    fn name(&mut self, measure: Option<&Measure>, name: &str) {
+        match measure {
+            Some(measure) => measure.names.iter().for_each(|name| self.names.insert_with(*name, || ())),
+            None if name.is_empty() => {}
+            None => self.names.insert_with(stable_hash(name.as_bytes()), || ()),
+        }
+    }
+
+    fn sample(&mut self, call: u64, (evidence, told): (&Evidence, &Arc<Call>)) {
+        self.calls.insert_with(call, || Arc::clone(told));
+        if self.evidence.wants(evidence.time) {
+            self.evidence.insert(evidence.clone());
+        }
+    }
+}
+
+impl Calls {
+    /// Counts a call and what it names, without sampling it.
+    pub(super) fn count(&mut self, call: u64, measure: Option<&Measure>, name: &str) {
+        match measure {
+            Some(measure) => {
+                self.of_names |= measure.counts_names;
+                measure.counted(call, |hash| self.counted.insert_hash(hash));
+            }
+            None => self.counted.insert_hash(call),
+        }
+        self.shape.name(measure, name);
+    }
+}
+
+impl Measure {
+    /// Everything that counts, as hashes.
+    fn counted(&self, call: u64, mut count: impl FnMut(u64)) {
+        if self.counts_names {
+            self.names.iter().copied().for_each(count);
+        } else {
+            count(call);
+            for processor in 1..self.processors {
+                count(stable_hash(&[call, processor].map(u64::to_le_bytes).concat()));
+            }
+        }
+    }
+}
+
+impl Total for Calls {
+    type Sighting = Sighting;
+
+    fn add(&mut self, call: u64, sighting: &Sighting) {
+        let Sighting { evidence, call: told, measure } = sighting;
+        self.count(call, measure.as_deref(), &told.name);
+        self.shape.sample(call, (evidence, told));
+    }
+
+    fn are_copies(one: &Sighting, other: &Sighting) -> bool {
+        one.evidence.is_copy_of(&other.evidence) && one.call == other.call && one.measure == other.measure
+    }
+}
+
 impl Bucket for Minute {
     type Summary = Shape;
 
     fn count(&self) -> u64 {
-        self.counted.count()
+        match self {
+            Self::Few(few) if few.iter().all(|(_, sighting)| sighting.measure.is_none()) => {
+                different_calls(few)
+            }
+            Self::Few(_) => {
+                let mut counted = Distinct::default();
+                self.add_counted(&mut counted);
+                counted.count()
+            }
+            Self::Many(calls) => calls.counted.count(),
+        }
     }
 
     fn summarise(minutes: &[&Self]) -> Shape {
         let mut shape = Shape::default();
         for minute in minutes {
-            shape.join(&minute.shape);
+            match minute {
+                Self::Few(few) => {
+                    for (call, Sighting { evidence, call: told, measure }) in few {
+                        shape.name(measure.as_deref(), &told.name);
+                        shape.sample(*call, (evidence, told));
+                    }
+                }
+                Self::Many(calls) => shape.join(&calls.shape),
+            }
         }
         shape
     }
 
     fn together(minutes: &[(i64, &Self, u64)], sum: u64) -> u64 {
-        let [(_, first, _), others @ ..] = minutes else { return sum };
-        if !first.of_names || others.is_empty() {
+        if minutes.len() < 2 || !minutes[0].1.counts_names() {
             return sum;
         }
-        let mut names = first.counted.clone();
-        others.iter().for_each(|(_, minute, _)| names.join(&minute.counted));
+        let mut names = Distinct::default();
+        minutes.iter().for_each(|(_, minute, _)| minute.add_counted(&mut names));
         names.count()
+    }
+}
+
+impl Minute {
+    /// Names are counted, and one may be in several minutes.
+    fn counts_names(&self) -> bool {
+        match self {
+            Self::Few(few) => {
+                let measure = few.first().and_then(|(_, sighting)| sighting.measure.as_deref());
+                measure.is_some_and(|measure| measure.counts_names)
+            }
+            Self::Many(calls) => calls.of_names,
+        }
+    }
+
+    /// Adds all that counts.
+    fn add_counted(&self, counted: &mut Distinct) {
+        match self {
+            Self::Few(few) => few.iter().for_each(|(call, sighting)| match &sighting.measure {
+                Some(measure) => measure.counted(*call, |hash| counted.insert_hash(hash)),
+                None => counted.insert_hash(*call),
+            }),
+            Self::Many(calls) => counted.join(&calls.counted),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, ActionId};
+use crate::json::Member;
 use crate::ledger::Class;
 
 /// Calls that are counted alike.
@@ -193,9 +194,9 @@ pub(super) struct Row {
     /// The family.
     pub(super) family: Family,
     /// Where the thing called is named, in order.
-    pub(super) target: Box<[&'static str]>,
+    pub(super) target: Box<[Member]>,
     /// Where what is told apart within a key is named.
-    pub(super) name: Box<[&'static str]>,
+    pub(super) name: Box<[Member]>,
 }
 
 static TABLE: LazyLock<HashMap<ActionId, Row>> =
@@ -208,7 +209,8 @@ fn rows(table: &'static str) -> impl Iterator<Item = (ActionId, Row)> {
         let Some(family) = Family::ALL.into_iter().find(|f| f.traits().name == family) else {
             return Vec::new();
         };
-        let places = |field: &'static str| field.split(' ').filter(|place| *place != "-").collect();
+        let places =
+            |field: &'static str| field.split(' ').filter(|place| *place != "-").map(Member::new).collect();
         let row = |call| {
             let row = Row { family, target: places(target), name: places(name) };
             (Action::new(service, call).id, row)

@@ -1,18 +1,20 @@
 //! From an event to the keys it counts under.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::sync::{Arc, LazyLock};
 
 use super::config::LEAST_THROTTLED;
-use super::facts::{Call, Remembered};
+use super::facts::{Call, Measure, Minute, Remembered, Sighting};
 use super::families::{self, Family, Row, Subject};
 use super::kin::introduce;
 use crate::action::{Action, stable_hash};
-use crate::actor::account_of_arn;
+use crate::actor::{account_of_arn, arn_part, colon};
 use crate::event::{Category, Event};
-use crate::finding::Evidence;
-use crate::json::{self, Value};
+use crate::finding::{Circumstances, Evidence};
+use crate::json::{self, Member, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
+use crate::strings::{Recent, Strings, mixed};
 
 /// The key of an account, and of all accounts: since when it is watched, and which there are.
 pub(super) const ACCOUNT: Class = Class(255);
@@ -24,6 +26,9 @@ const PUBLIC_PARAMETERS: &str = "/aws/service/";
 const MOST_PROCESSORS: u64 = 2_048;
 /// Of one request no more names than this are told apart.
 const MOST_NAMES: usize = 64;
+
+/// What made a service call a function.
+static SOURCE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("sourceArn"));
 
 /// Calls in the table, and every other call that changes something. Role sessions and sign-ins are not changes.
 pub(super) fn claims(action: &Action) -> bool {
@@ -68,27 +73,30 @@ fn invocation(event: &Event<'_>, row: &Row, outcome: Outcome, ledger: &mut Ledge
     if row.family == Family::Decrypts && via_aws(event) {
         return;
     }
-    let (named, request) = (names(row, event), [Cow::Borrowed(event.request_id)]);
-    let names: &[Cow<'_, str>] = if row.family == Family::Attempts { &request } else { &named };
-    if row.family == Family::Parameters && names.iter().any(|name| name.starts_with(PUBLIC_PARAMETERS)) {
+    let names = names(row, event);
+    if row.family == Family::Parameters
+        && names.as_slice().iter().any(|name| name.starts_with(PUBLIC_PARAMETERS))
+    {
         return;
     }
     let target = target(row, event);
+    let owner = match account_of_arn(&target) {
+        "" => event.account,
+        owner => owner,
+    };
+    let counted = Counted::of(event, row.family, &target, names.as_slice());
     for subject in row.family.traits().subjects {
-        let (account, entity): (&str, &str) = match subject {
+        let key = |account, entity| KeyRef { class: row.family.class(*subject), account, entity };
+        let (key, hash) = match subject {
             Subject::Throttled if outcome != Outcome::Throttled => continue,
-            Subject::Target | Subject::Throttled => match account_of_arn(&target) {
-                "" => (event.account, &target),
-                account => (account, &target),
-            },
+            Subject::Target | Subject::Throttled => (key(owner, &target), counted.target_hash),
             Subject::Actor if !event.session.invoked_by.is_empty() => {
-                (event.account, event.session.invoked_by)
+                let service = event.session.invoked_by;
+                (key(event.account, service), stable_hash(service.as_bytes()))
             }
-            Subject::Actor => (event.account, &event.actor.id),
+            Subject::Actor => (key(event.account, &event.actor.id), event.actor.hash),
         };
-        let key = KeyRef { class: row.family.class(*subject), account, entity };
-        let counted = Counted { family: row.family, subject: *subject, target: &target, names };
-        counted.count(event, key, ledger);
+        counted.count(*subject, (key, hash), ledger);
     }
 }
 
@@ -101,9 +109,8 @@ fn change(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let mut buffer = [0; 128];
     let entity = in_region(event.region, &event.action.label, &mut buffer);
     let key = KeyRef { class: Family::Api.class(Subject::Target), account: event.account, entity: &entity };
-    let counted =
-        Counted { family: Family::Api, subject: Subject::Target, target: &event.action.label, names: &[] };
-    counted.count(event, key, ledger);
+    let counted = Counted::of(event, Family::Api, &event.action.label, &[]);
+    counted.count(Subject::Target, (key, stable_hash(entity.as_bytes())), ledger);
 }
 
 fn via_aws(event: &Event<'_>) -> bool {
@@ -122,83 +129,144 @@ fn in_region<'b>(region: &str, label: &str, buffer: &'b mut [u8; 128]) -> Cow<'b
     String::from_utf8_lossy(&buffer[..end])
 }
 
-/// One event, as it counts under one key.
+/// One event, as it counts under its keys.
 struct Counted<'a> {
+    event: &'a Event<'a>,
     family: Family,
-    subject: Subject,
     target: &'a str,
     names: &'a [Cow<'a, str>],
+    target_hash: u64,
+    measure: Option<Arc<Measure>>,
+    /// What made a service call a function.
+    trigger: Cow<'a, str>,
+    /// The same under every key, made when the first wants it.
+    evidence: OnceCell<Evidence>,
 }
 
-impl Counted<'_> {
-    fn count(&self, event: &Event<'_>, key: KeyRef<'_>, ledger: &mut Ledger<Remembered>) {
-        let account = key.account;
-        let (facts, strings) = ledger.grow(key);
-        facts.least = match self.subject {
+impl<'a> Counted<'a> {
+    fn of(event: &'a Event<'a>, family: Family, target: &'a str, names: &'a [Cow<'a, str>]) -> Self {
+        let trigger = match family {
+            Family::Function => event.parts.request.top_str_of(&SOURCE_ARN).unwrap_or_default(),
+            _ => Cow::Borrowed(""),
+        };
+        Self {
+            event,
+            family,
+            target,
+            names,
+            target_hash: if family == Family::Api {
+                event.action.id.0
+            } else {
+                stable_hash(target.as_bytes())
+            },
+            measure: Measure::of(event, family, names).map(Arc::new),
+            trigger,
+            evidence: OnceCell::new(),
+        }
+    }
+
+    fn count(&self, subject: Subject, (key, hash): (KeyRef<'_>, u64), ledger: &mut Ledger<Remembered>) {
+        let event = self.event;
+        let (facts, strings, told) = ledger.grow_hashed(key, hash);
+        facts.least = match subject {
             Subject::Throttled => LEAST_THROTTLED,
             Subject::Target | Subject::Actor => self.family.traits().least,
         };
-        let minute = facts.calls.minute(event.time);
-        minute.of_names = self.subject != Subject::Throttled && self.family.counts_names();
-        let shape = &mut minute.shape;
-        if self.subject == Subject::Throttled || !self.family.counts_names() {
-            minute.counted.insert(event.call);
-        }
-        for name in self.names {
-            let hash = stable_hash(name.as_bytes());
-            shape.names.insert_with(hash, || ());
-            if self.family.counts_names() {
-                minute.counted.insert_hash(hash);
-            }
-        }
-        if self.family == Family::Compute {
-            let machine = self.names.first().map_or("", |name| &**name);
-            for processor in 1..processors(event, machine) {
-                minute
-                    .counted
-                    .insert_hash(stable_hash(&[event.call.0, processor].map(u64::to_le_bytes).concat()));
-            }
-        }
-        shape.calls.insert_with(event.call.0, || {
-            let name = self.names.first().map_or("", |name| &**name);
-            let other = match self.subject {
-                Subject::Actor if self.target == &*event.action.label => strings.share(name),
-                Subject::Actor => strings.share(self.target),
-                Subject::Target | Subject::Throttled => Arc::clone(&event.actor.id),
-            };
-            let trigger = match self.family {
-                Family::Function => event.parts.request.top_str("sourceArn").unwrap_or_default(),
-                _ => Cow::Borrowed(""),
-            };
-            Call {
-                other,
-                name: strings.share(name),
-                source: strings.share(event.source_ip),
-                session: strings.share(event.session.name),
-                trigger: strings.share(&trigger),
-                region: strings.share(event.region),
-            }
-        });
-        if shape.evidence.wants(event.time) {
-            shape.evidence.insert(Evidence::of(event, strings));
-        }
-        if self.family.grows() && self.subject != Subject::Throttled {
-            let day = facts.days.entry(event.time.day()).or_default();
-            if self.family.counts_names() {
-                for name in self.names {
-                    day.counted.insert_with(stable_hash(name.as_bytes()), || ());
+        match facts.calls.minute(event.time) {
+            // What adding a sighting would do, without making one that leaves nothing behind.
+            Minute::Many(calls) => {
+                calls.count(event.call.0, self.measure.as_deref(), self.name());
+                calls.shape.calls.insert_with(event.call.0, || self.told(subject, (told, strings)));
+                if calls.shape.evidence.wants(event.time) {
+                    calls.shape.evidence.insert(self.evidence(strings).clone());
                 }
-            } else {
-                day.counted.insert_with(event.call.0, || ());
+            }
+            few => {
+                let call = self.told(subject, (told, strings));
+                let (evidence, measure) = (self.evidence(strings).clone(), self.measure.clone());
+                few.insert(event.call.0, Sighting { evidence, call, measure });
+            }
+        }
+        if self.family.grows() && subject != Subject::Throttled {
+            let day = facts.days.entry(event.time.day()).or_default();
+            match self.measure.as_deref() {
+                Some(measure) if measure.counts_names => {
+                    measure.names.iter().for_each(|name| day.counted.insert_with(*name, || ()));
+                }
+                _ => day.counted.insert_with(event.call.0, || ()),
             }
             if day.first.wants(event.time) {
-                day.first.insert(Evidence::of(event, strings));
+                day.first.insert(self.evidence(strings).clone());
             }
         }
         if facts.since.touch(event.time) {
-            know_account(account, event, ledger);
-            introduce(key, (self.family, self.subject), ledger);
+            know_account(key.account, event, ledger);
+            introduce(key, (self.family, subject), ledger);
         }
+    }
+
+    fn name(&self) -> &'a str {
+        self.names.first().map_or("", |name| &**name)
+    }
+
+    fn evidence(&self, strings: &mut Strings) -> &Evidence {
+        self.evidence.get_or_init(|| Evidence::of(self.event, strings))
+    }
+
+    /// What is told of the call under a key, shared with earlier equal calls.
+    fn told(&self, subject: Subject, (told, strings): (&mut Told, &mut Strings)) -> Arc<Call> {
+        let Event { action, actor, region, .. } = self.event;
+        let name = self.name();
+        let (other, hash) = match subject {
+            Subject::Actor if self.target == &*action.label => (name, self.target_hash),
+            Subject::Actor => (self.target, self.target_hash),
+            Subject::Target | Subject::Throttled => (&*actor.id, actor.hash),
+        };
+        let circumstances = &self.evidence(strings).circumstances;
+        told.recall(circumstances, (hash, [other, name, &self.trigger, region]), strings)
+    }
+}
+
+/// Calls told of lately, each with the circumstances it was made in. Neighbouring events have most of it in common.
+#[derive(Debug, Default)]
+pub struct Told(Recent<Call>);
+
+impl Told {
+    /// `texts` are the other party, with a hash of it, the name, the trigger and the region.
+    fn recall(
+        &mut self,
+        circumstances: &Arc<Circumstances>,
+        (other, texts): (u64, [&str; 4]),
+        strings: &mut Strings,
+    ) -> Arc<Call> {
+        let hash = mixed(Arc::as_ptr(circumstances).addr() as u64 ^ other, [texts[1], texts[2], texts[3]]);
+        let is_same = |call: &Call| {
+            [&*call.other, &*call.name, &*call.trigger, &*call.region] == texts
+                && call.source == circumstances.source_ip
+                && call.session == circumstances.session
+        };
+        if let Some(known) = self.0.get(hash, is_same) {
+            return known;
+        }
+        let [other, name, trigger, region] = texts.map(|text| strings.share(text));
+        let (source, session) = (Arc::clone(&circumstances.source_ip), Arc::clone(&circumstances.session));
+        self.0.keep(hash, Call { other, name, source, session, trigger, region })
+    }
+}
+
+impl Measure {
+    /// How a call counts; nothing when it simply counts once, and has no name or one.
+    fn of(event: &Event<'_>, family: Family, names: &[Cow<'_, str>]) -> Option<Self> {
+        let counts_names = family.counts_names();
+        let name = names.first().map_or("", |name| &**name);
+        let processors = if family == Family::Compute { processors(event, name) } else { 1 };
+        // The call told of has the first name alone, and none where that is empty.
+        let is_plain = !counts_names && processors == 1 && names.len() == usize::from(!name.is_empty());
+        (!is_plain).then(|| Self {
+            counts_names,
+            processors,
+            names: names.iter().map(|name| stable_hash(name.as_bytes())).collect(),
+        })
     }
 }
 
@@ -212,9 +280,9 @@ fn know_account(account: &str, event: &Event<'_>, ledger: &mut Ledger<Remembered
 
 /// The thing called, as the record names it; the call itself where it names none.
 fn target<'a>(row: &Row, event: &'a Event<'_>) -> Cow<'a, str> {
-    let found = row.target.iter().find_map(|place| match *place {
+    let found = row.target.iter().find_map(|place| match place.name() {
         "arn" => arn(event),
-        parameter => event.parts.request.top_str(parameter),
+        _ => event.parts.request.top_str_of(place),
     });
     match found {
         Some(target) if row.family == Family::Function || row.family == Family::Attempts => {
@@ -227,12 +295,7 @@ fn target<'a>(row: &Row, event: &'a Event<'_>) -> Cow<'a, str> {
 
 /// The first ARN of the called service in `resources`.
 fn arn<'a>(event: &'a Event<'_>) -> Option<Cow<'a, str>> {
-    event
-        .parts
-        .resources
-        .arns()
-        .find(|arn| arn.split(':').nth(2) == Some(&*event.action.service))
-        .map(Cow::Borrowed)
+    event.parts.resources.arns().find(|arn| arn_part(arn, 2) == &*event.action.service).map(Cow::Borrowed)
 }
 
 /// A function's ARN without version or alias, from its ARN or from its name.
@@ -242,8 +305,8 @@ fn function<'a>(named: Cow<'a, str>, event: &Event<'_>) -> Cow<'a, str> {
         let name = name.split(':').next().unwrap_or(name);
         return Cow::Owned(format!("arn:aws:lambda:{}:{}:function:{name}", event.region, event.account));
     }
-    match named.match_indices(':').nth(6) {
-        Some((end, _)) => match named {
+    match colon(&named, 7) {
+        Some(end) => match named {
             Cow::Borrowed(arn) => Cow::Borrowed(&arn[..end]),
             Cow::Owned(arn) => Cow::Owned(arn[..end].to_owned()),
         },
@@ -251,25 +314,44 @@ fn function<'a>(named: Cow<'a, str>, event: &Event<'_>) -> Cow<'a, str> {
     }
 }
 
+/// Names in a record: none or one as a rule.
+enum Names<'a> {
+    Few(Option<Cow<'a, str>>),
+    Many(Vec<Cow<'a, str>>),
+}
+
+impl<'a> Names<'a> {
+    fn as_slice(&self) -> &[Cow<'a, str>] {
+        match self {
+            Self::Few(names) => names.as_slice(),
+            Self::Many(names) => names,
+        }
+    }
+}
+
 /// What the record tells apart within the key.
-fn names<'a>(row: &Row, event: &'a Event<'_>) -> Vec<Cow<'a, str>> {
+fn names<'a>(row: &Row, event: &'a Event<'_>) -> Names<'a> {
+    if row.family == Family::Attempts {
+        return Names::Few(Some(Cow::Borrowed(event.request_id)));
+    }
     let request = &event.parts.request;
     for place in &row.name {
-        let found = match *place {
+        let found = match place.name() {
             "arn" => arn(event),
             "names" => {
                 let names = event.parts.request().get("names").map_or(&[][..], json::one_or_many);
-                return names.iter().filter_map(Value::as_str).take(MOST_NAMES).map(Cow::Borrowed).collect();
+                let names = names.iter().filter_map(Value::as_str).take(MOST_NAMES);
+                return Names::Many(names.map(Cow::Borrowed).collect());
             }
-            parameter => request.top_str(parameter),
+            _ => request.top_str_of(place),
         };
         match found {
-            Some(name) if row.family == Family::Secrets => return vec![secret(name)],
-            Some(name) => return vec![name],
+            Some(name) if row.family == Family::Secrets => return Names::Few(Some(secret(name))),
+            Some(name) => return Names::Few(Some(name)),
             None => {}
         }
     }
-    Vec::new()
+    Names::Few(None)
 }
 
 /// A secret's name, from its ARN (which ends in a hyphen and six characters) or from its name.

@@ -256,7 +256,7 @@ pub(super) fn leading<'s>(
 /// Non-empty values among the sampled calls, the most frequent first.
 fn frequencies<'s>(shape: &'s Shape, field: impl Fn(&'s Call) -> &'s str) -> Vec<(&'s str, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for value in shape.calls.iter().map(field).filter(|value| !value.is_empty()) {
+    for value in shape.calls.iter().map(|call| field(call)).filter(|value| !value.is_empty()) {
         *counts.entry(value).or_default() += 1;
     }
     let mut counts: Vec<_> = counts.into_iter().collect();

@@ -85,6 +85,16 @@ pub(crate) struct Call {
     pub(crate) special: Option<Special>,
 }
 
+impl Call {
+    /// Whether the answer tells something of what was done, beside the parameters.
+    pub(crate) fn reads_response(&self) -> bool {
+        let documents = self.documents.iter().map(|r| r.subject);
+        let grants = self.grants.iter().map(|r| r.subject);
+        let switches = self.switches.iter().map(|r| r.subject);
+        documents.chain(grants).chain(switches).any(|subject| subject.contains('~'))
+    }
+}
+
 const SPECIAL: [(&str, &str, Special); 15] = [
     ("iam", "AttachGroupPolicy", Special::Attach),
     ("iam", "AttachRolePolicy", Special::Attach),

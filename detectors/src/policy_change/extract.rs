@@ -1,6 +1,8 @@
 //! From an event to what it did, to which resource: no thresholds, no configuration.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem::Finder;
 
 use crate::actor::ActorKind;
 use crate::event::Event;
@@ -9,6 +11,7 @@ use crate::json::{self, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::calls::{self, Call, DocumentRow, Special};
+use crate::policy_change::deeds::{Deed, Deeds, Effect};
 use crate::policy_change::facts::{Change, Remembered, Version, What};
 use crate::policy_change::{network, path, shares, steps};
 
@@ -29,81 +32,67 @@ const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policy
 
 /// Records everything the event did.
 pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    let carrier = event.action.is("sts", "AssumeRole") || calls::passed_role(event.action).is_some();
-    match calls::of(event.action) {
+    let call = calls::of(event.action);
+    let assumes = event.action.is("sts", "AssumeRole");
+    match call {
         Some(call) if is_noise(event, call) => return,
-        Some(call) => listed(event, call, ledger),
-        None if carrier => {}
-        None => return unlisted(event, ledger),
+        None if assumes => return steps::of_call(event, steps::role_used(event).as_deref(), ledger),
+        _ => {}
     }
-    steps::of_call(event, ledger);
+    let is_carrier = calls::passed_role(event.action).is_some();
+    if call.is_none() && !is_carrier && !mentions_policy(event) {
+        return;
+    }
+    let deeds = ledger.memo().of(event, call);
+    for deed in &deeds.deeds {
+        record(deed, event, ledger);
+    }
+    if call.is_some() || is_carrier {
+        steps::of_call(event, deeds.role.as_deref(), ledger);
+    }
+}
+
+fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+    let key = KeyRef { class: RESOURCE, account: event.account, entity: &deed.entity };
+    let (facts, strings) = ledger.grow(key);
+    let change = Change {
+        what: deed.effect.what.clone(),
+        thing: Arc::clone(&deed.thing),
+        id: Arc::clone(&deed.id),
+        action: event.action.id.0,
+        actor: Arc::clone(&event.actor.id),
+        actor_kind: event.actor.kind,
+        region: Arc::clone(&deed.region),
+        evidence: Evidence::with_code(event, failure(event), strings),
+        weight: deed.weight,
+    };
+    facts.insert(event.time, event.call, &change, deed.effect.text.as_ref());
+    steps::of_change(event, &change, ledger);
+}
+
+/// Reads what an event did from its parameters and its answer.
+pub(crate) fn read(event: &Event<'_>, call: Option<&Call>) -> Deeds {
+    let mut reader = Reader { event, deeds: Vec::new() };
+    match call {
+        Some(call) => reader.listed(call),
+        None => reader.unlisted(),
+    }
+    Deeds { deeds: reader.deeds, role: steps::role_used(event) }
 }
 
 /// Claimed for the rare one among many: told apart without opening anything.
 fn is_noise(event: &Event<'_>, call: &Call) -> bool {
-    let request = event.parts.request.text().as_bytes();
+    static SIGNS: LazyLock<[Finder<'static>; 4]> =
+        LazyLock::new(|| ["-acl\"", "-Acl\"", "x-amz-grant", "X-Amz-Grant"].map(Finder::new));
     match (call.special, &*event.action.name) {
         // Objects are written all day; few calls say who may read them.
         (Some(Special::Acl), "PutObject" | "CopyObject") => {
-            !["-acl\"", "-Acl\"", "x-amz-grant", "X-Amz-Grant"]
-                .iter()
-                .any(|sign| memchr::memmem::find(request, sign.as_bytes()).is_some())
+            let request = event.parts.request.text().as_bytes();
+            !SIGNS.iter().any(|sign| sign.find(request).is_some())
         }
         // Services take grants on keys for every volume and table.
         (_, "CreateGrant") => event.actor.kind.is_aws() || !event.session.invoked_by.is_empty(),
         _ => false,
-    }
-}
-
-fn listed(event: &Event<'_>, call: &Call, ledger: &mut Ledger<Remembered>) {
-    let mut recorder = Recorder { event, ledger };
-    if is_omitted(event) {
-        return recorder.change(subject_of(event, call), |_| What::Omitted);
-    }
-    let request = event.parts.request();
-    let carries = !call.documents.is_empty() || !call.grants.is_empty() || call.special.is_some();
-    if request.is_null() && carries && (!event.succeeded() || call.switches.is_empty()) {
-        return recorder.change(subject_of(event, call), |_| What::Unseen);
-    }
-    let mut found = false;
-    for row in &call.documents {
-        found |= recorder.document(row, request);
-    }
-    if !found && !call.documents.is_empty() && event.succeeded() && is_named_for_policy(&event.action.name) {
-        recorder.change(subject_of(event, call), |_| What::Unseen);
-    }
-    for row in call.grants.iter().filter(|row| path::holds(request, row.when)) {
-        for share in shares::granted(row, event) {
-            recorder.change(row.subject, |facts| share.into_what(facts));
-        }
-    }
-    if let Some(row) = call.switches.iter().find(|row| holds(event, row.when)) {
-        recorder.change(row.subject, |_| What::Switch(row.id));
-    }
-    match call.special {
-        Some(Special::Attach) => recorder.attachment(request, What::Attach),
-        Some(Special::Detach) => recorder.attachment(request, What::Detach),
-        Some(Special::SetDefaultVersion) => {
-            let version = path::text(request, "versionId").unwrap_or_default();
-            recorder.change("policy:policyArn", |_| What::Default(name(&version)));
-        }
-        Some(Special::SecurityGroup) => {
-            let openings = network::openings(request);
-            if !openings.is_empty() {
-                recorder.change("security group:groupId,groupName", |_| What::Open(openings));
-            }
-        }
-        Some(Special::Acl) => {
-            let subject = if path::text(request, "key").is_some() {
-                "object:bucketName+key"
-            } else {
-                "bucket:bucketName"
-            };
-            for share in shares::of_acl(request) {
-                recorder.change(subject, |facts| share.into_what(facts));
-            }
-        }
-        None => {}
     }
 }
 
@@ -112,15 +101,10 @@ fn is_named_for_policy(call: &str) -> bool {
     call.starts_with("Put") && call.ends_with("Policy")
 }
 
-/// A call nobody listed: any policy anywhere in its parameters.
-fn unlisted(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    if memchr::memmem::find(event.parts.request.text().as_bytes(), b"Statement").is_none() {
-        return;
-    }
-    let mut recorder = Recorder { event, ledger };
-    for document in find_policies(event.parts.request()) {
-        recorder.change(USUAL, |facts| What::Set(guess(document), facts.keep(text_of(document))));
-    }
+/// Whether the parameters of a call nobody listed may hold a policy.
+fn mentions_policy(event: &Event<'_>) -> bool {
+    static STATEMENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Statement"));
+    STATEMENT.find(event.parts.request.text().as_bytes()).is_some()
 }
 
 /// Strings and objects with a `Statement`, wherever they stand, the first few.
@@ -208,17 +192,26 @@ fn cut(text: &mut String, max: usize) {
 
 /// A name from a log, cut to a sane length.
 pub(crate) fn name(text: &str) -> Arc<str> {
-    match text.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => text[..end].into(),
-        None => text.into(),
+    cut_name(text).into()
+}
+
+/// The same, not yet shared.
+pub(crate) fn cut_name(text: &str) -> &str {
+    if text.len() <= MAX_NAME {
+        return text;
     }
+    text.char_indices().nth(MAX_NAME).map_or(text, |(end, _)| &text[..end])
 }
 
 /// CloudTrail leaves out parameters that would make the record too long, and says so in their place.
-fn is_omitted(event: &Event<'_>) -> bool {
-    let text = event.parts.request.text();
-    text.len() < 512 && (text.contains("requestParameters too large") || text.contains("\"omitted\":true"))
-        || event.parts.additional.text().contains("requestParameters too large")
+pub(crate) fn is_omitted(event: &Event<'_>) -> bool {
+    static TOO_LARGE: LazyLock<Finder<'static>> =
+        LazyLock::new(|| Finder::new("requestParameters too large"));
+    static OMITTED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"omitted\":true"));
+    let (request, additional) = (event.parts.request.text(), event.parts.additional.text());
+    let says = |finder: &Finder<'_>, text: &str| finder.find(text.as_bytes()).is_some();
+    request.len() < 512 && (says(&TOO_LARGE, request) || says(&OMITTED, request))
+        || says(&TOO_LARGE, additional)
 }
 
 fn subject_of(event: &Event<'_>, call: &Call) -> &'static str {
@@ -261,19 +254,86 @@ fn holds(event: &Event<'_>, when: &str) -> bool {
     }
 }
 
-struct Recorder<'r, 'e> {
+struct Reader<'r, 'e> {
     event: &'r Event<'e>,
-    ledger: &'r mut Ledger<Remembered>,
+    deeds: Vec<Deed>,
 }
 
-impl Recorder<'_, '_> {
+impl Reader<'_, '_> {
+    fn listed(&mut self, call: &Call) {
+        let event = self.event;
+        if is_omitted(event) {
+            return self.change(subject_of(event, call), What::Omitted);
+        }
+        let request = event.parts.request();
+        let carries = !call.documents.is_empty() || !call.grants.is_empty() || call.special.is_some();
+        if request.is_null() && carries && (!event.succeeded() || call.switches.is_empty()) {
+            return self.change(subject_of(event, call), What::Unseen);
+        }
+        let mut found = false;
+        for row in &call.documents {
+            found |= self.document(row, request);
+        }
+        if !found
+            && !call.documents.is_empty()
+            && event.succeeded()
+            && is_named_for_policy(&event.action.name)
+        {
+            self.change(subject_of(event, call), What::Unseen);
+        }
+        for row in call.grants.iter().filter(|row| path::holds(request, row.when)) {
+            for share in shares::granted(row, event) {
+                self.change(row.subject, share.into_effect());
+            }
+        }
+        if let Some(row) = call.switches.iter().find(|row| holds(event, row.when)) {
+            self.change(row.subject, What::Switch(row.id));
+        }
+        match call.special {
+            Some(Special::Attach) => self.attachment(request, What::Attach),
+            Some(Special::Detach) => self.attachment(request, What::Detach),
+            Some(Special::SetDefaultVersion) => {
+                let version = path::text(request, "versionId").unwrap_or_default();
+                self.change("policy:policyArn", What::Default(name(&version)));
+            }
+            Some(Special::SecurityGroup) => {
+                let openings = network::openings(request);
+                if !openings.is_empty() {
+                    self.change("security group:groupId,groupName", What::Open(openings));
+                }
+            }
+            Some(Special::Acl) => {
+                let subject = if path::text(request, "key").is_some() {
+                    "object:bucketName+key"
+                } else {
+                    "bucket:bucketName"
+                };
+                for share in shares::of_acl(request) {
+                    self.change(subject, share.into_effect());
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A call nobody listed: any policy anywhere in its parameters.
+    fn unlisted(&mut self) {
+        if !mentions_policy(self.event) {
+            return;
+        }
+        for document in find_policies(self.event.parts.request()) {
+            let kind = guess(document);
+            self.change(USUAL, Effect::of_document(text_of(document), |digest| What::Set(kind, digest)));
+        }
+    }
+
     /// Whether there is one.
     fn document(&mut self, row: &DocumentRow, request: &Value) -> bool {
         if !path::holds(request, row.when) {
             return false;
         }
         let Some(kind) = row.kind else {
-            self.change(row.subject, |_| What::Gone);
+            self.change(row.subject, What::Gone);
             return true;
         };
         // A session policy narrows one session: nothing to remember.
@@ -286,7 +346,7 @@ impl Recorder<'_, '_> {
             if document.as_str().is_some_and(|text| text.trim_ascii().is_empty()) {
                 // `policy: ""` is how S3 names the sub-resource; elsewhere an empty policy takes the one there is away.
                 if &*self.event.action.service != "s3" {
-                    self.change(row.subject, |_| What::Gone);
+                    self.change(row.subject, What::Gone);
                     found = true;
                 }
                 continue;
@@ -302,13 +362,11 @@ impl Recorder<'_, '_> {
                 ),
                 default: path::text(request, "setAsDefault").is_some_and(|flag| flag == "true"),
             });
-            self.change(row.subject, |facts| {
-                let digest = facts.keep(text_of(document));
-                match version {
-                    Some(version) => What::Version(kind, digest, version),
-                    None => What::Set(kind, digest),
-                }
+            let effect = Effect::of_document(text_of(document), |digest| match version {
+                Some(version) => What::Version(kind, digest, version),
+                None => What::Set(kind, digest),
             });
+            self.change(row.subject, effect);
         }
         found
     }
@@ -316,45 +374,30 @@ impl Recorder<'_, '_> {
     fn attachment(&mut self, request: &Value, what: impl FnOnce(Arc<str>) -> What) {
         let arn = path::text(request, "policyArn,managedPolicyArn").unwrap_or_default();
         let facet = format!("attached/{arn}");
-        self.change_of(holder(&self.event.action.name), &facet, |_| what(name(&arn)));
+        self.change_of(holder(&self.event.action.name), &facet, what(name(&arn)).into());
     }
 
-    fn change(&mut self, subject: &str, what: impl FnOnce(&mut Remembered) -> What) {
-        self.change_of(subject, "", what);
+    fn change(&mut self, subject: &str, effect: impl Into<Effect>) {
+        self.change_of(subject, "", effect.into());
     }
 
-    fn change_of(&mut self, subject: &str, facet: &str, what: impl FnOnce(&mut Remembered) -> What) {
+    fn change_of(&mut self, subject: &str, facet: &str, effect: Effect) {
         let event = self.event;
         let (thing, id) = subject_in(event, subject);
-        let entity = entity(event, thing, &id, facet);
-        let key = KeyRef { class: RESOURCE, account: event.account, entity: &entity };
-        let (facts, strings) = self.ledger.grow(key);
-        let what = what(facts);
-        let change = Change {
-            what,
-            thing: strings.share(thing),
+        self.deeds.push(Deed {
+            entity: entity(event, thing, &id, facet).into(),
+            thing: thing.into(),
             id: name(&id),
-            action: event.action.id.0,
-            actor: Arc::clone(&event.actor.id),
-            actor_kind: event.actor.kind,
-            region: strings.share(event.region),
-            evidence: Evidence { error_code: failure(event), ..Evidence::of(event, strings) },
-        };
-        let weight = facts.graveness(&change);
-        facts.insert(event.time, event.call, change.clone());
-        steps::of_change(event, &change, weight, self.ledger);
+            region: event.region.into(),
+            weight: effect.what.graveness(effect.text.as_deref()),
+            effect,
+        });
     }
 }
 
 /// The error code, or the message where there is no code.
-fn failure(event: &Event<'_>) -> Option<Arc<str>> {
-    if !event.error_code.is_empty() {
-        Some(event.error_code.into())
-    } else if !event.error_message.is_empty() {
-        Some("Failure".into())
-    } else {
-        None
-    }
+fn failure<'e>(event: &Event<'e>) -> &'e str {
+    if event.error_code.is_empty() && !event.error_message.is_empty() { "Failure" } else { event.error_code }
 }
 
 /// What the call is about: the sort of thing, and its ARN or name.

@@ -1,6 +1,9 @@
 //! What is remembered of a resource: its changes in order, and the documents they set.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,7 @@ use crate::finding::{Evidence, Severity};
 use crate::lattice::Join;
 use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::calls;
+use crate::policy_change::deeds::Read;
 use crate::policy_change::document::Document;
 use crate::policy_change::steps::Steps;
 use crate::policy_change::verdict::Code;
@@ -28,7 +32,8 @@ pub(crate) const MAX_AN_HOUR: usize = 48;
 pub(crate) struct Digest([u8; 16]);
 
 impl Digest {
-    fn of(text: &str) -> Self {
+    /// The digest of a document's text.
+    pub(crate) fn of(text: &str) -> Self {
         let mut digest = [0; 16];
         digest.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
         Self(digest)
@@ -105,6 +110,8 @@ pub(crate) struct Change {
     pub(crate) region: Arc<str>,
     /// The record.
     pub(crate) evidence: Evidence,
+    /// How grave it is by itself: see [`What::graveness`]. Follows from what was done.
+    pub(crate) weight: Severity,
 }
 
 impl Change {
@@ -131,13 +138,7 @@ impl Change {
     }
 
     fn digest(&self) -> Option<Digest> {
-        match self.what {
-            What::Set(_, digest)
-            | What::Version(_, digest, _)
-            | What::Grant(digest)
-            | What::Revoke(digest) => Some(digest),
-            _ => None,
-        }
+        self.what.digest()
     }
 }
 
@@ -155,18 +156,33 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Keeps a document's text, and says how changes refer to it.
-    pub(crate) fn keep(&mut self, text: String) -> Digest {
-        let digest = Digest::of(&text);
-        self.documents.entry(digest).or_insert_with(|| text.into());
-        digest
+    /// Adds a change, with the document it refers to. Of two effects of a sort that one call had, the smaller stays, whichever
+    /// came first.
+    pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: &Change, text: Option<&Arc<str>>) {
+        let moment = (time, call.0, change.effect());
+        if self.is_passed_over(moment, change.weight) {
+            return;
+        }
+        if let (Some(digest), Some(text)) = (change.digest(), text) {
+            self.documents.entry(digest).or_insert_with(|| Arc::clone(text));
+        }
+        let is_new = self.add(moment, change.clone());
+        let is_over = self.bound(time.hour());
+        if !is_new || is_over {
+            self.tidy();
+        }
     }
 
-    /// Adds a change. Of two effects of a sort that one call had, the smaller stays, whichever came first.
-    pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: Change) {
-        self.add((time, call.0, change.effect()), change);
-        self.bound(time.hour());
-        self.tidy();
+    /// Whether a change would not be kept, because its hour is full of graver or earlier ones.
+    fn is_passed_over(&self, moment: Moment, weight: Severity) -> bool {
+        let hour = self.changes.range(of_hour(moment.0.hour()));
+        let mut count = 0;
+        let is_before = |(known, change): (&Moment, &Change)| {
+            (Reverse(change.weight), *known) <= (Reverse(weight), moment)
+        };
+        hour.inspect(|_| count += 1).all(is_before)
+            && count >= MAX_AN_HOUR
+            && !self.changes.contains_key(&moment)
     }
 
     /// The changes in order, each with its time.
@@ -184,58 +200,38 @@ impl Remembered {
         Document::parse(self.text(digest)?).ok()
     }
 
-    fn add(&mut self, moment: Moment, change: Change) {
-        match self.changes.get_mut(&moment) {
-            Some(known) if *known <= change => {}
-            Some(known) => *known = change,
-            None => {
-                self.changes.insert(moment, change);
+    /// Whether there was none for the moment.
+    fn add(&mut self, moment: Moment, change: Change) -> bool {
+        match self.changes.entry(moment) {
+            Entry::Occupied(mut known) => {
+                if change < *known.get() {
+                    known.insert(change);
+                }
+                false
+            }
+            Entry::Vacant(slot) => {
+                slot.insert(change);
+                true
             }
         }
     }
 
-    /// Keeps the gravest changes of an hour.
-    fn bound(&mut self, hour: i64) {
-        let range = (EventTime::of_hour(hour), 0, 0)..(EventTime::of_hour(hour + 1), 0, 0);
-        let over = self.changes.range(range.clone()).count().saturating_sub(MAX_AN_HOUR);
+    /// Keeps the gravest changes of an hour; whether some had to go.
+    fn bound(&mut self, hour: i64) -> bool {
+        let over = self.changes.range(of_hour(hour)).count().saturating_sub(MAX_AN_HOUR);
         if over == 0 {
-            return;
+            return false;
         }
-        let mut ranked: Vec<_> =
-            self.changes.range(range).map(|(moment, change)| (self.graveness(change), *moment)).collect();
-        ranked.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        for (_, moment) in ranked.into_iter().take(over) {
+        let mut ranked: Vec<_> = self
+            .changes
+            .range(of_hour(hour))
+            .map(|(moment, change)| (change.weight, Reverse(*moment)))
+            .collect();
+        ranked.sort_unstable();
+        for (_, Reverse(moment)) in ranked.into_iter().take(over) {
             self.changes.remove(&moment);
         }
-    }
-
-    /// How grave a change is by itself: a function of the change alone, whatever else is known.
-    pub(crate) fn graveness(&self, change: &Change) -> Severity {
-        let judged = |kind, digest| {
-            let organization = Organization::default();
-            match self.document(digest) {
-                Some(document) => {
-                    let setting = Setting { kind, account: "", organization: &organization };
-                    analysis::judge(&document, &setting)
-                        .first()
-                        .map_or(Severity::Informational, |v| v.severity)
-                }
-                None => Severity::Medium,
-            }
-        };
-        match &change.what {
-            What::Set(kind, digest) | What::Version(kind, digest, _) => judged(*kind, *digest),
-            What::Grant(digest) => judged(Kind::Resource, *digest),
-            What::Attach(arn) if calls::is_aws_managed(arn) => {
-                calls::managed(arn).0.map_or(Severity::Low, Code::severity)
-            }
-            What::Omitted | What::Gone => Severity::High,
-            // Of those attached or made to count, the text stands in other facts.
-            What::Attach(_) | What::Default(_) | What::Detach(_) | What::Switch(_) | What::Open(_) => {
-                Severity::Medium
-            }
-            What::Revoke(_) | What::RevokeStatement(_) | What::Unseen => Severity::Informational,
-        }
+        true
     }
 
     /// Drops documents no change refers to.
@@ -246,6 +242,47 @@ impl Remembered {
         let mut referred: Vec<Digest> = self.changes.values().filter_map(Change::digest).collect();
         referred.sort_unstable();
         self.documents.retain(|digest, _| referred.binary_search(digest).is_ok());
+    }
+}
+
+fn of_hour(hour: i64) -> Range<Moment> {
+    (EventTime::of_hour(hour), 0, 0)..(EventTime::of_hour(hour + 1), 0, 0)
+}
+
+impl What {
+    /// How grave a change is by itself: a function of what was done and the document it refers to, whatever else is known.
+    pub(crate) fn graveness(&self, text: Option<&str>) -> Severity {
+        let judged = |kind| match text.and_then(|text| Document::parse(text).ok()) {
+            Some(document) => {
+                let organization = Organization::default();
+                let setting = Setting { kind, account: "", organization: &organization };
+                analysis::judge(&document, &setting).first().map_or(Severity::Informational, |v| v.severity)
+            }
+            None => Severity::Medium,
+        };
+        match self {
+            Self::Set(kind, _) | Self::Version(kind, ..) => judged(*kind),
+            Self::Grant(_) => judged(Kind::Resource),
+            Self::Attach(arn) if calls::is_aws_managed(arn) => {
+                calls::managed(arn).0.map_or(Severity::Low, Code::severity)
+            }
+            Self::Omitted | Self::Gone => Severity::High,
+            // Of those attached or made to count, the text stands in other facts.
+            Self::Attach(_) | Self::Default(_) | Self::Detach(_) | Self::Switch(_) | Self::Open(_) => {
+                Severity::Medium
+            }
+            Self::Revoke(_) | Self::RevokeStatement(_) | Self::Unseen => Severity::Informational,
+        }
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Set(_, digest)
+            | Self::Version(_, digest, _)
+            | Self::Grant(digest)
+            | Self::Revoke(digest) => Some(*digest),
+            _ => None,
+        }
     }
 }
 
@@ -261,13 +298,17 @@ impl Join for Remembered {
                 hours.push(moment.0.hour());
             }
         }
-        hours.into_iter().for_each(|hour| self.bound(hour));
+        for hour in hours {
+            self.bound(hour);
+        }
         self.tidy();
         self.steps.join(&other.steps);
     }
 }
 
 impl crate::ledger::Facts for Remembered {
+    type Memo = Read;
+
     fn close(&mut self, closed: i64) -> bool {
         self.steps.close(closed)
     }

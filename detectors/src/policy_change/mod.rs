@@ -6,6 +6,7 @@ mod cedar;
 mod condition;
 #[cfg(test)]
 mod coverage;
+mod deeds;
 mod difference;
 mod document;
 mod escalation;
@@ -70,7 +71,8 @@ impl Detector for PolicyChange {
     const PURPOSE: &'static str =
         "calls that widen access, weaken guardrails, mint credentials or blind detection";
     const DOCS: &'static str = include_str!("README.md");
-    /// 2: steps know the managed policy they attached; a call may have several effects on one resource.
+    /// 2: steps know the managed policy they attached; a call may have several effects on one resource; changes know how grave
+    /// they are.
     const FACTS_VERSION: u32 = 2;
     type Config = Config;
     type Facts = Remembered;

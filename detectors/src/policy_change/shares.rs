@@ -5,7 +5,8 @@ use serde_json::{Map, json};
 use crate::event::Event;
 use crate::json::Value;
 use crate::policy_change::calls::GrantRow;
-use crate::policy_change::facts::{Remembered, What};
+use crate::policy_change::deeds::Effect;
+use crate::policy_change::facts::What;
 use crate::policy_change::path;
 
 /// More parties of one call are not kept.
@@ -24,11 +25,11 @@ pub(crate) enum Share {
 
 impl Share {
     /// What facts remember of it.
-    pub(crate) fn into_what(self, facts: &mut Remembered) -> What {
+    pub(crate) fn into_effect(self) -> Effect {
         match self {
-            Self::Given(document) => What::Grant(facts.keep(document.to_string())),
-            Self::Taken(document) => What::Revoke(facts.keep(document.to_string())),
-            Self::TakenById(id) => What::RevokeStatement(id.map(Into::into)),
+            Self::Given(document) => Effect::of_document(document.to_string(), What::Grant),
+            Self::Taken(document) => Effect::of_document(document.to_string(), What::Revoke),
+            Self::TakenById(id) => What::RevokeStatement(id.map(Into::into)).into(),
         }
     }
 }

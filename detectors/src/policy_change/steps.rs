@@ -1,17 +1,22 @@
 //! What one actor did, step by step, as far as sequences are made of it.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::ActorKind;
-use crate::event::{CallId, Event};
+use crate::event::Event;
 use crate::finding::{Evidence, Severity};
+use crate::json::Member;
 use crate::lattice::Join;
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
-use crate::policy_change::extract::name;
+use crate::policy_change::extract::{cut_name, name};
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::{calls, path};
 use crate::time::{EventTime, HOUR};
@@ -75,7 +80,15 @@ impl Step {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Steps {
-    taken: BTreeMap<(EventTime, u64, StepKind), Step>,
+    taken: BTreeMap<Moment, Step>,
+}
+
+/// When a step was taken, by which call, and what it is.
+type Moment = (EventTime, u64, StepKind);
+
+fn of_hour(hour: i64) -> Range<Moment> {
+    let start = |hour| (EventTime::of_hour(hour), 0, StepKind::Rights);
+    start(hour)..start(hour + 1)
 }
 
 impl Steps {
@@ -84,12 +97,25 @@ impl Steps {
         self.taken.iter().map(|((time, ..), step)| (*time, step))
     }
 
-    fn insert(&mut self, time: EventTime, call: CallId, step: Step) {
-        self.add((time, call.0, step.kind), step);
-        self.bound(time.hour());
+    /// Adds a step, made only if its hour has room for it.
+    fn insert(&mut self, at: Moment, weight: Severity, step: impl FnOnce() -> Step) {
+        let hour = at.0.hour();
+        let (mut count, mut last): (usize, Option<(Reverse<Severity>, Moment)>) = (0, None);
+        for (known, step) in self.taken.range(of_hour(hour)) {
+            count += 1;
+            last = last.max(Some((Reverse(step.weight), *known)));
+        }
+        if count < MAX_AN_HOUR || self.taken.contains_key(&at) {
+            return self.add(at, step());
+        }
+        // The mildest gives way, and of equally mild ones the last.
+        if let Some((_, known)) = last.filter(|last| (Reverse(weight), at) < *last) {
+            self.taken.remove(&known);
+            self.add(at, step());
+        }
     }
 
-    fn add(&mut self, at: (EventTime, u64, StepKind), step: Step) {
+    fn add(&mut self, at: Moment, step: Step) {
         match self.taken.get_mut(&at) {
             Some(known) if *known <= step => {}
             Some(known) => *known = step,
@@ -100,15 +126,14 @@ impl Steps {
     }
 
     fn bound(&mut self, hour: i64) {
-        let (start, end) = (EventTime::of_hour(hour), EventTime::of_hour(hour + 1));
-        let range = (start, 0, StepKind::Rights)..(end, 0, StepKind::Rights);
-        let over = self.taken.range(range.clone()).count().saturating_sub(MAX_AN_HOUR);
+        let over = self.taken.range(of_hour(hour)).count().saturating_sub(MAX_AN_HOUR);
         if over == 0 {
             return;
         }
-        let mut ranked: Vec<_> = self.taken.range(range).map(|(at, step)| (step.weight, *at)).collect();
-        ranked.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        for (_, at) in ranked.into_iter().take(over) {
+        let mut ranked: Vec<_> =
+            self.taken.range(of_hour(hour)).map(|(at, step)| (step.weight, Reverse(*at))).collect();
+        ranked.sort_unstable();
+        for (_, Reverse(at)) in ranked.into_iter().take(over) {
             self.taken.remove(&at);
         }
     }
@@ -162,12 +187,7 @@ impl Join for Steps {
 }
 
 /// Records the step a change of a resource is, if it is one.
-pub(crate) fn of_change(
-    event: &Event<'_>,
-    change: &Change,
-    weight: Severity,
-    ledger: &mut Ledger<Remembered>,
-) {
+pub(crate) fn of_change(event: &Event<'_>, change: &Change, ledger: &mut Ledger<Remembered>) {
     if !change.succeeded() || change.actor_kind.is_aws() {
         return;
     }
@@ -194,7 +214,7 @@ pub(crate) fn of_change(
         _ if &*change.thing == "policy" => Arc::clone(&change.id),
         _ => Arc::default(),
     };
-    take(event, Draft { kind, target: &target, weight, policy }, ledger);
+    take(event, Draft { kind, target: &target, weight: change.weight, policy }, ledger);
 }
 
 fn is_credential(call: &str) -> bool {
@@ -204,24 +224,22 @@ fn is_credential(call: &str) -> bool {
     )
 }
 
-/// Records roles assumed and handed over, and calls refused and let through.
-pub(crate) fn of_call(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+/// Records roles assumed and handed over, and calls refused and let through. `role` is the one the call names, if it names
+/// one to use.
+pub(crate) fn of_call(event: &Event<'_>, role: Option<&str>, ledger: &mut Ledger<Remembered>) {
     if event.actor.kind.is_aws() || !event.session.invoked_by.is_empty() {
         return;
     }
     let assumed = event.action.is("sts", "AssumeRole");
     if !event.succeeded() {
         if is_refusal(event.error_code) {
-            take(event, Draft::of(StepKind::Denied, &call_target(event, assumed)), ledger);
+            take(event, Draft::of(StepKind::Denied, &refused(event, assumed)), ledger);
         }
         return;
     }
-    let role = if assumed { "roleArn" } else { calls::passed_role(event.action).unwrap_or_default() };
-    if !role.is_empty()
-        && let Some(role) = path::text(event.parts.request(), role)
-    {
+    if let Some(role) = role {
         let kind = if assumed { StepKind::Assume } else { StepKind::Pass };
-        take(event, Draft::of(kind, &format!("role/{}", last(&role))), ledger);
+        take(event, Draft::of(kind, role), ledger);
     }
     if !assumed {
         let done = Draft::of(StepKind::Done, &event.action.label);
@@ -229,18 +247,36 @@ pub(crate) fn of_call(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     }
 }
 
+/// The role a call uses, as the target of a step: assumed, or handed to a service.
+pub(crate) fn role_used(event: &Event<'_>) -> Option<Arc<str>> {
+    let role = if event.action.is("sts", "AssumeRole") {
+        event
+            .parts
+            .request
+            .top_str_of(&ROLE_ARN)
+            .or_else(|| path::text(event.parts.request(), "roleArn").map(Cow::Owned))?
+    } else {
+        Cow::Owned(path::text(event.parts.request(), calls::passed_role(event.action)?)?)
+    };
+    (!role.is_empty()).then(|| name(&format!("role/{}", last(&role))))
+}
+
 /// The call; of `AssumeRole` the role, which only the message names when it is refused.
-fn call_target(event: &Event<'_>, assumed: bool) -> String {
+fn refused<'e>(event: &'e Event<'_>, assumed: bool) -> Cow<'e, str> {
     match event.error_message.split_once(":role/") {
         Some((_, role)) if assumed => {
-            format!("role/{}", last(role.split_whitespace().next().unwrap_or(role)))
+            Cow::Owned(format!("role/{}", last(role.split_whitespace().next().unwrap_or(role))))
         }
-        _ => event.action.label.to_string(),
+        _ => Cow::Borrowed(&*event.action.label),
     }
 }
 
+static ROLE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("roleArn"));
+
 fn is_refusal(code: &str) -> bool {
-    code.contains("AccessDenied") || code.contains("Unauthorized")
+    static SIGNS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| ["AccessDenied", "Unauthorized"].map(Finder::new));
+    SIGNS.iter().any(|sign| sign.find(code.as_bytes()).is_some())
 }
 
 fn last(arn: &str) -> &str {
@@ -263,14 +299,14 @@ impl<'d> Draft<'d> {
 
 fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };
-    let (facts, strings) = ledger.grow(key);
-    let step = Step {
-        kind: draft.kind,
-        target: name(draft.target),
-        weight: draft.weight,
-        policy: draft.policy,
+    let (facts, strings, _) = ledger.grow_hashed(key, event.actor.hash);
+    let Draft { kind, target, weight, policy } = draft;
+    facts.steps.insert((event.time, event.call.0, kind), weight, || Step {
+        kind,
+        target: strings.share(cut_name(target)),
+        weight,
+        policy,
         actor_kind: event.actor.kind,
         evidence: Evidence::of(event, strings),
-    };
-    facts.steps.insert(event.time, event.call, step);
+    });
 }

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use crate::detector::{Around, Detector};
-use crate::finding::{Anchor, Entity, Evidence, Finding, FindingActor, Reason, Severity};
+use crate::finding::{Anchor, Circumstances, Entity, Evidence, Finding, FindingActor, Reason, Severity};
 use crate::ledger::{Key, KeyRef};
 use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::extract::RESOURCE;
@@ -241,7 +241,8 @@ fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
     let name = key.entity.rsplit(['/', '#', ':']).next().unwrap_or(&key.entity);
     let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
     let reasons = story.steps.iter().map(|step| {
-        let Evidence { time, name, source, error_code, .. } = &step.evidence;
+        let Evidence { time, circumstances, .. } = &step.evidence;
+        let Circumstances { name, source, error_code, .. } = &**circumstances;
         let outcome = error_code.as_ref().map_or(String::new(), |code| format!(", refused with {code}"));
         Reason::new(code(step.kind), format!("{time}: {name} of {source} on {}{outcome}", step.target))
     });

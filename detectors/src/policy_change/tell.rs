@@ -1,7 +1,7 @@
 //! A judged change as a finding, in plain words.
 
 use crate::detector::Detector;
-use crate::finding::{Anchor, Entity, Evidence, Finding, FindingActor, Reason, Severity};
+use crate::finding::{Anchor, Circumstances, Entity, Finding, FindingActor, Reason, Severity};
 use crate::ledger::Key;
 use crate::policy_change::PolicyChange;
 use crate::policy_change::calls;
@@ -129,7 +129,7 @@ fn title(change: &Change, judged: &Judged) -> String {
 }
 
 fn summary(change: &Change, judged: &Judged) -> String {
-    let Evidence { name, source, source_ip, .. } = &change.evidence;
+    let Circumstances { name, source, source_ip, .. } = &*change.evidence.circumstances;
     let outcome = change
         .evidence
         .error_code

@@ -262,8 +262,9 @@ pub(crate) fn observe_into<'r>(ledgers: &mut Ledgers, records: impl IntoIterator
             request_id: &event_id,
             shared_event_id: "",
             vpc_endpoint: "",
-            object: ["s3://logs/a", "s3://logs/b", "s3://logs/c", "s3://logs/d", "s3://logs/e"]
-                [usize::from(record.object % 5)],
+            object: &["s3://logs/a", "s3://logs/b", "s3://logs/c", "s3://logs/d", "s3://logs/e"]
+                [usize::from(record.object % 5)]
+            .into(),
             parts: &parts,
         };
         ledgers.observe(&event);
