@@ -1,56 +1,116 @@
-//! Observing: what each detector costs an event beside parsing it, with facts that begin empty.
+//! Observing: what each detector costs beside parsing, over the objects of a trail, with facts that begin empty.
 
 use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput};
-use trailhound::ingest::Origin;
+use trailhound::inflate::{Inflater, Limits};
+use trailhound::ingest::{LocalFile, Origin, local};
 use trailhound::parse::{Parser, Tables};
 use trailhound_detectors::catalogue::{self, ENTRIES, Ledgers};
-use trailhound_detectors::{Action, ActionTable, ActorTable};
+use trailhound_detectors::{Action, ActionTable, ActorTable, Event};
 
 use crate::objects;
+
+/// Rounds of parsing and of parsing and observing, in turn, of which the fastest count.
+const ROUNDS: usize = 15;
+
+/// No more JSON than this of a trail is gone over.
+const TRAIL_BYTES: usize = 64 << 20;
+
+/// The objects of the trail, inflated, in order of delivery.
+fn inflated_trail() -> Vec<(Origin, Vec<u8>)> {
+    let (_simulated, root) = objects::trail();
+    let mut files = local::list(&[PathBuf::from(&root)]).expect("the trail can be listed");
+    files.sort_by(LocalFile::order);
+    let (mut inflater, mut stored, mut left) = (Inflater::new(Limits::default()), Vec::new(), TRAIL_BYTES);
+    let mut inflated = Vec::new();
+    for file in files {
+        local::read(&file, u64::MAX >> 1, &mut stored).expect("readable");
+        let json = inflater.inflate(&stored).0.to_vec();
+        let Some(rest) = left.checked_sub(json.len()) else { break };
+        left = rest;
+        inflated.push((file.origin(), json));
+    }
+    inflated
+}
+
+/// Which detectors are shown an action.
+type Claims = fn(&Action) -> u32;
 
 /// The claims of one detector, by its place in the catalogue.
 fn only<const PLACE: u32>(action: &Action) -> u32 {
     catalogue::claims(action) & (1 << PLACE)
 }
 
+/// Parses all objects, and shows the events to those detectors that claim them. The interned tables stay, as they do in a
+/// worker.
+struct Pass<'o> {
+    objects: &'o [(Origin, Vec<u8>)],
+    parser: Parser,
+    tables: Tables,
+}
+
+impl<'o> Pass<'o> {
+    fn new(objects: &'o [(Origin, Vec<u8>)], claims: Claims) -> Self {
+        let tables = Tables { actions: ActionTable::new(claims), actors: ActorTable::default() };
+        Self { objects, parser: Parser::new(), tables }
+    }
+
+    fn run(&mut self, ledgers: &mut Ledgers) -> u64 {
+        let mut observe = |event: Event<'_>| ledgers.observe(&event);
+        let of_object = |(origin, json): &(Origin, Vec<u8>)| {
+            let json = black_box(json.as_slice());
+            self.parser
+                .records(json, origin, objects::LATENESS_SECONDS, &mut self.tables, &mut observe)
+                .judged
+        };
+        self.objects.iter().map(of_object).sum()
+    }
+
+    fn timed(&mut self) -> Duration {
+        let mut ledgers = Ledgers::default();
+        let start = Instant::now();
+        black_box(self.run(&mut ledgers));
+        start.elapsed()
+    }
+}
+
 pub(crate) fn bench(c: &mut Criterion) {
-    let plain = objects::large();
-    let origin = Origin::new("123456789012_CloudTrail_us-east-1_20230710T1155Z_x.json.gz");
-    let alone: [fn(&Action) -> u32; 4] = [only::<0>, only::<1>, only::<2>, only::<3>];
-    let observers = ENTRIES.iter().map(|entry| entry.name).zip(alone);
-    let observers = [("none", (|_| 0) as fn(&Action) -> u32)]
+    let objects = inflated_trail();
+    let alone: [Claims; 4] = [only::<0>, only::<1>, only::<2>, only::<3>];
+    let observers: Vec<(&str, Claims)> = [("none", (|_| 0) as Claims)]
         .into_iter()
-        .chain(observers)
-        .chain([("all", catalogue::claims as _)]);
+        .chain(ENTRIES.iter().map(|entry| entry.name).zip(alone))
+        .chain([("all", catalogue::claims as Claims)])
+        .collect();
     let mut group = c.benchmark_group("parse and observe");
-    let mut parser = Parser::new();
-    let records = {
-        let mut tables = Tables { actions: ActionTable::new(|_| 0), actors: ActorTable::default() };
-        parser.records(&plain, &origin, objects::LATENESS_SECONDS, &mut tables, &mut |_| {}).judged
-    };
-    group.throughput(Throughput::Elements(records));
-    for (name, claims) in observers {
-        let mut tables = Tables { actions: ActionTable::new(claims), actors: ActorTable::default() };
-        group.bench_function(name, |b| {
-            b.iter_batched_ref(
-                Ledgers::default,
-                |ledgers| {
-                    let mut observe = |event: trailhound_detectors::Event<'_>| ledgers.observe(&event);
-                    parser
-                        .records(
-                            black_box(&plain),
-                            &origin,
-                            objects::LATENESS_SECONDS,
-                            &mut tables,
-                            &mut observe,
-                        )
-                        .judged
-                },
-                BatchSize::LargeInput,
-            );
+    group.throughput(Throughput::Elements(Pass::new(&objects, |_| 0).run(&mut Ledgers::default())));
+    group.sample_size(20);
+    for (name, claims) in &observers {
+        let mut pass = Pass::new(&objects, *claims);
+        group.bench_function(*name, |b| {
+            b.iter_batched_ref(Ledgers::default, |ledgers| pass.run(ledgers), BatchSize::PerIteration);
         });
     }
     group.finish();
+    // Told as a share, which a busy machine disturbs less than times.
+    if std::env::args().any(|argument| argument == "--bench") {
+        tell_shares(&objects, &observers[1..]);
+    }
+}
+
+/// What observing costs as a share of parsing, each detector and all together.
+#[expect(clippy::print_stdout, reason = "a benchmark tells what it measured")]
+fn tell_shares(objects: &[(Origin, Vec<u8>)], observers: &[(&str, Claims)]) {
+    for (name, claims) in observers {
+        let (mut parse, mut both) = (Pass::new(objects, |_| 0), Pass::new(objects, *claims));
+        let mut fastest = [Duration::MAX; 2];
+        for _ in 0..ROUNDS {
+            fastest = [fastest[0].min(parse.timed()), fastest[1].min(both.timed())];
+        }
+        let [parsing, observing] = fastest.map(|time| time.as_secs_f64());
+        println!("observe / parse: {name} {:.3}", observing / parsing - 1.0);
+    }
 }
