@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use trailhound::engine::worker::Intake;
-use trailhound::ingest::{LocalFile, local};
+use trailhound::ingest::{Disk, LocalFile, LogFile, local};
 use trailhound::replay::{self, Observed, Progress, Request};
 use trailhound_detectors::catalogue::{Configs, Detectors, Ledgers};
 use trailhound_detectors::{Environment, TimeRange};
@@ -14,7 +15,10 @@ use crate::objects;
 
 fn request(files: &[LocalFile], threads: usize) -> Request {
     Request {
-        files: files.to_vec(),
+        files: files.iter().cloned().map(LogFile::from).collect(),
+        shelf: Arc::new(Disk),
+        outside: 0,
+        resume: None,
         intake: Intake { lateness_seconds: objects::LATENESS_SECONDS, ..Intake::default() },
         max_stored_bytes: u64::MAX >> 1,
         facts_in: None,

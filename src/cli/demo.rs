@@ -8,13 +8,12 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 
-use super::replay::request;
+use super::replay::{Inputs, request};
 use super::{Done, Refused, columns, exit};
 use crate::alert::{Alert, Provenance};
 use crate::config::Config;
 use crate::detectors::{Severity, TimeRange};
 use crate::engine::worker::Selection;
-use crate::ingest::local;
 use crate::replay::{self, Outcome, Progress};
 use crate::report::{Report, Summary, figures};
 use crate::simulate::{self, Label, Options, Verdict};
@@ -88,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
 
 fn replay(config: &Config, folder: &Path) -> anyhow::Result<Outcome> {
     let everything = Selection { span: TimeRange::ALL, accounts: BTreeSet::new() };
-    let request = request(config, local::list(&[folder.join("AWSLogs")])?, everything);
+    let request = request(config, Inputs::on_disk(&[folder.join("AWSLogs")])?, everything);
     let detectors = config.detectors().map_err(|(name, e)| Refused(format!("detectors.{name}.{e}")))?;
     Ok(replay::run(request, &detectors, &config.environment(), &Progress::default())?)
 }

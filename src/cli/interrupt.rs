@@ -9,6 +9,8 @@ use crate::replay::Progress;
 
 /// What is at hand gets this long to end by itself.
 const GRACE: Duration = Duration::from_secs(3);
+/// How often is looked whether saving is over.
+const POLL: Duration = Duration::from_millis(50);
 
 /// While it lives, an interruption stops the replay: at once when asked twice, or when it hangs (on a silent standard
 /// input, say). Until the replay is over nothing is being written, so ending so leaves nothing behind.
@@ -21,6 +23,7 @@ pub(super) fn watch(progress: Arc<Progress>) -> Result<Watch, ctrlc::Error> {
     let watch = Watch(Arc::clone(&is_replaying));
     ctrlc::set_handler(move || {
         let is_asked_twice = progress.stop.swap(true, Ordering::Relaxed);
+        let progress = Arc::clone(&progress);
         let (is_replaying, end) =
             (Arc::clone(&is_replaying), || std::process::exit(i32::from(exit::INTERRUPTED)));
         if is_asked_twice {
@@ -28,6 +31,9 @@ pub(super) fn watch(progress: Arc<Progress>) -> Result<Watch, ctrlc::Error> {
         }
         std::thread::spawn(move || {
             std::thread::sleep(GRACE);
+            while progress.is_saving.load(Ordering::Relaxed) {
+                std::thread::sleep(POLL);
+            }
             if is_replaying.load(Ordering::Relaxed) {
                 end();
             }

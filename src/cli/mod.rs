@@ -3,6 +3,8 @@
 //! Each command has two stages. Its arguments struct is what was *typed*; a method turns it into what that *means*, and
 //! refuses what means nothing before anything is read. Only this module and those below it talk to the terminal.
 
+#[cfg(feature = "aws")]
+mod bucket;
 mod completions;
 mod config;
 mod demo;

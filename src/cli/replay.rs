@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::detectors::{EventTime, Severity, TimeRange};
 use crate::engine::worker::{Intake, Selection};
 use crate::inflate;
-use crate::ingest::{LocalFile, local};
-use crate::replay::{self, Outcome, Progress, Request};
+use crate::ingest::{Disk, LogFile, Shelf, local};
+use crate::replay::{self, Outcome, Progress, ReplayError, Request, Resumable};
 use crate::report::{Report, Summary};
 use crate::sink;
 use crate::suppress::{Sifted, sift};
@@ -34,7 +34,10 @@ Examples:
   trailhound replay ./2026-02 --facts-out february.facts
   trailhound replay ./2026-03 --facts-in february.facts --from 2026-03-01
       month by month: March is judged by what February taught, and only March is told of
-  aws s3 cp s3://trail/AWSLogs/….json.gz - | trailhound replay - --format json | jq .title
+  trailhound replay s3://trail/AWSLogs --from 2026-03-01 --to 2026-03-07 --resume week.resume
+      the same week from the bucket: only objects delivered in it, and three hours later for what was late, are fetched;
+      after an interruption the same command goes on where it stopped
+  curl -s https://example.com/events.json.gz | trailhound replay - --format json | jq .title
       one object, without a disk
   trailhound replay ./AWSLogs --output alerts.jsonl --fail-on high
       for a pipeline: a file of JSON lines, and exit code 4 when something is grave
@@ -42,11 +45,11 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 some input unreadable,
 4 alerts reached --fail-on, 130 interrupted.";
 
-/// Judge CloudTrail files: folders, files (.json, .json.gz, any form AWS writes), or - for standard input
+/// Judge CloudTrail files: folders, files (.json, .json.gz, any form AWS writes), buckets, or - for standard input
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Folders and files; - is standard input
+    /// Folders and files; s3://bucket/folder, as the AWS tools are configured; - is standard input
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
 
@@ -73,6 +76,10 @@ pub(super) struct Arguments {
     /// Begin with facts that an earlier run left
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     facts_in: Option<PathBuf>,
+
+    /// Go on from here where an interrupted run stopped; leave what it takes to do so; delete it when all is done
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    resume: Option<PathBuf>,
 
     /// Leave facts for a later run
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -155,14 +162,23 @@ impl Arguments {
         if span.start >= span.end {
             return Err(Refused("--from lies behind --to: there is no time between them".to_owned()).into());
         }
-        let files = local::list(&self.paths)?;
-        if files.is_empty() {
+        let selection = Selection { span, accounts: BTreeSet::from_iter(self.accounts) };
+        let resume = match self.resume {
+            Some(_) if self.paths.iter().any(|path| path.as_os_str() == "-") => {
+                return Err(Refused("--resume: standard input can't be read twice".to_owned()).into());
+            }
+            Some(file) => Some(Resumable { file, inputs: format!("{:?} {:?}", self.paths, self.facts_in) }),
+            None => None,
+        };
+        let inputs = Inputs::open(self.paths, &selection, &config)?;
+        if inputs.files.is_empty() {
             anyhow::bail!(
                 "no log files there: files end in .json, .jsonl, .ndjson or .log, with or without .gz"
             );
         }
         // Learnt after hours that the folder is missing, this would cost them.
-        for path in [&self.output, &self.facts_out].into_iter().flatten() {
+        let resumed = resume.as_ref().map(|r| r.file.clone());
+        for path in [&self.output, &self.facts_out, &resumed].into_iter().flatten() {
             drop(WholeFile::create(path).with_context(|| cannot_write(path))?);
         }
         let is_for_people = self.output.is_none() && io::stdout().is_terminal();
@@ -171,7 +187,8 @@ impl Arguments {
                 facts_in: self.facts_in,
                 facts_out: self.facts_out,
                 threads: self.threads.map_or_else(super::cores, usize::from),
-                ..request(&config, files, Selection { span, accounts: BTreeSet::from_iter(self.accounts) })
+                resume,
+                ..request(&config, inputs, selection)
             },
             format: self.format.unwrap_or(if is_for_people { Format::Text } else { Format::Json }),
             config,
@@ -182,10 +199,56 @@ impl Arguments {
     }
 }
 
+/// Files to read, and who hands them out.
+pub(super) struct Inputs {
+    pub(super) files: Vec<LogFile>,
+    /// Files left out, for they were delivered outside the asked span.
+    pub(super) outside: u64,
+    pub(super) shelf: Arc<dyn Shelf>,
+}
+
+impl Inputs {
+    /// Folders and files of this machine.
+    pub(super) fn on_disk(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let files = local::list(paths)?.into_iter().map(LogFile::from).collect();
+        Ok(Self { files, outside: 0, shelf: Arc::new(Disk) })
+    }
+
+    #[cfg(feature = "aws")]
+    fn open(paths: Vec<PathBuf>, selection: &Selection, config: &Config) -> anyhow::Result<Self> {
+        use super::bucket;
+
+        let (buckets, paths) = bucket::told_apart(paths);
+        if buckets.is_empty() {
+            return Self::on_disk(&paths);
+        }
+        let wanted = replay::wanted(selection, config.learning.lateness_seconds());
+        let mut inputs = bucket::open(&buckets, &wanted, max_stored_bytes(config))?;
+        inputs.files.extend(local::list(&paths)?.into_iter().map(LogFile::from));
+        Ok(inputs)
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn open(paths: Vec<PathBuf>, _: &Selection, _: &Config) -> anyhow::Result<Self> {
+        if paths.iter().any(|path| path.to_string_lossy().starts_with("s3://")) {
+            let why = "this program was built without the feature `aws`, and can't read from S3";
+            return Err(Refused(why.to_owned()).into());
+        }
+        Self::on_disk(&paths)
+    }
+}
+
+fn max_stored_bytes(config: &Config) -> u64 {
+    u64::from(config.limits.stored_mib) << 20
+}
+
 /// Reads files as configured, on all cores.
-pub(super) fn request(config: &Config, files: Vec<LocalFile>, selection: Selection) -> Request {
+pub(super) fn request(config: &Config, inputs: Inputs, selection: Selection) -> Request {
+    let Inputs { files, outside, shelf } = inputs;
     Request {
         files,
+        outside,
+        shelf,
         intake: Intake {
             limits: inflate::Limits {
                 max_bytes: (config.limits.inflated_mib as usize) << 20,
@@ -194,10 +257,21 @@ pub(super) fn request(config: &Config, files: Vec<LocalFile>, selection: Selecti
             lateness_seconds: config.learning.lateness_seconds(),
             selection,
         },
-        max_stored_bytes: u64::from(config.limits.stored_mib) << 20,
+        max_stored_bytes: max_stored_bytes(config),
+        resume: None,
         facts_in: None,
         facts_out: None,
         threads: super::cores(),
+    }
+}
+
+/// What an interrupted run left is of no more use.
+fn remove(resume: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(resume) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("failed to delete {}", resume.display()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -209,6 +283,7 @@ fn cannot_write(path: &Path) -> String {
 pub(super) fn run(arguments: Arguments) -> Done {
     let Plan { config, request, format, output, severity, fail_on } = arguments.plan()?;
     let started = Instant::now();
+    let resumable = request.resume.clone();
     let Some(mut outcome) = replay(request, &config)? else { return Ok(exit::INTERRUPTED) };
     let elapsed = started.elapsed();
 
@@ -230,6 +305,9 @@ pub(super) fn run(arguments: Arguments) -> Done {
         elapsed,
     };
     tell(&alerts, summary, format, output.as_deref())?;
+    if let Some(Resumable { file, .. }) = resumable {
+        remove(&file)?;
+    }
 
     let files = outcome.tally.files;
     Ok(if is_alarming {
@@ -246,14 +324,31 @@ fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> 
     let detectors = config.detectors().map_err(|(name, e)| Refused(format!("detectors.{name}.{e}")))?;
     let progress = Arc::new(Progress::default());
     let watch = interrupt::watch(Arc::clone(&progress))?;
-    let total_bytes = request.files.iter().map(|f| f.bytes).sum();
+    let total_bytes = request.files.iter().map(LogFile::bytes).sum();
     let environment = config.environment();
+    let resumable = request.resume.clone();
     let outcome =
-        progress::show(&progress, total_bytes, || replay::run(request, &detectors, &environment, &progress))?;
+        progress::show(&progress, total_bytes, || replay::run(request, &detectors, &environment, &progress));
     drop(watch);
+    let outcome = match (outcome, &resumable) {
+        (Err(e @ ReplayError::Unavailable { .. }), Some(_)) => {
+            return Err(anyhow::Error::from(e).context("the same command goes on where this one stopped"));
+        }
+        (Err(e @ ReplayError::Unavailable { .. }), None) => {
+            return Err(anyhow::Error::from(e).context("with --resume FILE it could go on where it stopped"));
+        }
+        (outcome, _) => outcome?,
+    };
     if outcome.stopped {
         let read = progress.files.load(Ordering::Relaxed);
-        writeln!(io::stderr(), "interrupted after {read} files; nothing was written")?;
+        match resumable {
+            Some(Resumable { file, .. }) => writeln!(
+                io::stderr(),
+                "interrupted after {read} files; the same command goes on from {}",
+                file.display()
+            )?,
+            None => writeln!(io::stderr(), "interrupted after {read} files; nothing was written")?,
+        }
         return Ok(None);
     }
     Ok(Some(outcome))

@@ -7,7 +7,7 @@ use trailhound_detectors::lattice::{Distinct, Join as _};
 const EXACT: usize = 1 << 20;
 
 /// Counts distinct records: exactly up to a million, estimated beyond. Only for the report: facts need no such count.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct DistinctRecords {
     ids: Vec<u64>,
     sorted: usize,

@@ -1,5 +1,6 @@
 //! What became of every file and record of a run. Adds up over threads; tells no one anything by itself.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::lateness::Lateness;
 const MAX_PROBLEMS: usize = 1_000;
 
 /// Counts of a run. Always: `records = judged + Σ skipped`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// What became of the files.
     pub files: Files,
@@ -25,7 +26,7 @@ pub struct Tally {
     /// Records the detectors were shown.
     pub judged: u64,
     /// Records they were not, by reason.
-    pub skipped: BTreeMap<&'static str, u64>,
+    pub skipped: BTreeMap<Cow<'static, str>, u64>,
     /// Judged records that were delivered later than the lateness horizon.
     pub late: u64,
     /// How late judged records were delivered, where the name of their object says when.
@@ -44,7 +45,7 @@ pub struct Tally {
 }
 
 /// What became of the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Files {
     /// Read as trails, to the end or to where they are cut off.
     pub read: u64,
@@ -63,7 +64,7 @@ pub struct Files {
 }
 
 /// Something wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     /// The log object.
     pub object: Arc<str>,
@@ -87,8 +88,8 @@ impl Tally {
     }
 
     /// A record was skipped.
-    pub fn skip(&mut self, reason: &'static str, count: u64) {
-        *self.skipped.entry(reason).or_default() += count;
+    pub fn skip(&mut self, reason: impl Into<Cow<'static, str>>, count: u64) {
+        *self.skipped.entry(reason.into()).or_default() += count;
     }
 
     /// Something was wrong.
@@ -145,7 +146,7 @@ impl Tally {
 }
 
 /// Names that occurred, sorted. At most ten thousand: a hostile log could name any number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Names {
     all: BTreeSet<Arc<str>>,
     /// Neighbouring records mostly share their account and region.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::envelope::ObjectRef;
+use super::origin::is_account;
 
 /// Longest key S3 allows, bytes.
 const MAX_KEY: usize = 1_024;
@@ -75,10 +76,6 @@ impl<'a> Layout<'a> {
         }
         Self::Foreign
     }
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use trailhound_detectors::EventTime;
 use walkdir::WalkDir;
 
 use super::origin::{Origin, delivered};
+use super::source::FetchError;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -37,6 +38,24 @@ pub enum IngestError {
         /// The bytes allowed.
         limit: u64,
     },
+    /// An object in S3 that could not be fetched.
+    #[error("{object} could not be fetched: {}", with_causes(why))]
+    Fetch {
+        /// `s3://bucket/key`.
+        object: String,
+        /// Why.
+        why: FetchError,
+    },
+    /// Something in S3, and nobody who fetches from there.
+    #[error("{0} lies in S3, and this program was built without the feature `aws`")]
+    NotHere(String),
+}
+
+impl IngestError {
+    /// It is no fault of this input: others can't be had either.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Fetch { why: FetchError::Failed(_), .. })
+    }
 }
 
 /// A log object on disk. There may be millions, so each holds little: files of one folder share its name.
@@ -139,7 +158,7 @@ fn walk(folder: &Path, listing: &mut Listing) -> Result<(), IngestError> {
 }
 
 /// Notes and labels lie beside logs; hidden files are nobody's logs.
-fn is_log_name(path: &Path) -> bool {
+pub(super) fn is_log_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     !name.starts_with('.')
@@ -165,6 +184,12 @@ pub fn read(file: &LocalFile, limit: u64, into: &mut Vec<u8>) -> Result<(), Inge
         return Err(IngestError::TooLarge { path, limit });
     }
     Ok(())
+}
+
+/// An error in one line, down to its last cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn unreadable(path: &Path, source: io::Error) -> IngestError {

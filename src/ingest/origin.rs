@@ -57,6 +57,11 @@ pub(super) fn delivered(file: &str) -> Option<EventTime> {
     Parts::of(file)?.delivered
 }
 
+/// Twelve digits.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 #[derive(Default)]
 struct Parts<'a> {
     account: Option<&'a str>,
@@ -69,7 +74,7 @@ impl<'a> Parts<'a> {
     /// `None` for names CloudTrail does not give.
     fn of(file: &'a str) -> Option<Self> {
         let mut parts = file.split('_');
-        let account = parts.next().filter(|a| a.len() == 12 && a.bytes().all(|b| b.is_ascii_digit()))?;
+        let account = parts.next().filter(|a| is_account(a))?;
         let kind = match parts.next()? {
             "CloudTrail" => ObjectKind::Trail,
             "CloudTrail-Digest" => ObjectKind::Digest,

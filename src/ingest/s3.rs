@@ -1,5 +1,7 @@
 //! Objects in S3.
 
+pub mod list;
+
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -10,7 +12,7 @@ use super::envelope::ObjectRef;
 use super::source::{FetchError, Source};
 
 /// How often an object is asked for again because its bytes stopped coming; refused requests are retried by the client.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 4;
 /// The pause before the second attempt; it doubles from there.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +33,11 @@ impl S3 {
         get.send().await.map_err(|e| match e.code() {
             // Without s3:ListBucket a missing key is answered like a forbidden one.
             Some("NoSuchKey" | "NoSuchBucket" | "AccessDenied") => FetchError::Missing,
+            Some("InvalidObjectState") => FetchError::Archived,
+            // Customer keys, and keys of KMS that are disabled or gone: about this object alone.
+            Some(code) if code == "InvalidRequest" || code.starts_with("KMS.") => {
+                FetchError::Refused(code.to_owned())
+            }
             _ => FetchError::Failed(e.into()),
         })
     }

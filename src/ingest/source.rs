@@ -11,6 +11,12 @@ pub enum FetchError {
     /// It is not there, or may not be read.
     #[error("no such object, or no permission to read it")]
     Missing,
+    /// Not at hand.
+    #[error("moved to an archive: restore it first (aws s3api restore-object)")]
+    Archived,
+    /// There, and not to be had.
+    #[error("S3 refuses to hand it out ({0})")]
+    Refused(String),
     /// Larger than any log object.
     #[error("larger than the {limit} bytes allowed")]
     TooLarge {

@@ -1,13 +1,14 @@
 use std::fs;
 use std::io::Write as _;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicUsize;
 
 use trailhound_detectors::EventTime;
 use trailhound_detectors::catalogue::Configs;
 
 use super::*;
 use crate::engine::worker::Selection;
-use crate::ingest::local;
+use crate::ingest::source::FetchError;
+use crate::ingest::{Disk, local};
 
 /// A trail of small files, five minutes apart, each with a few calls of a few users.
 struct Trail {
@@ -38,7 +39,14 @@ impl Trail {
 
     fn request(&self, threads: usize) -> Request {
         Request {
-            files: local::list(&[self.folder.path().to_owned()]).unwrap(),
+            files: local::list(&[self.folder.path().to_owned()])
+                .unwrap()
+                .into_iter()
+                .map(LogFile::from)
+                .collect(),
+            shelf: Arc::new(Disk),
+            outside: 0,
+            resume: None,
             intake: Intake { lateness_seconds: 3 * HOUR, ..Intake::default() },
             max_stored_bytes: 1 << 20,
             facts_in: None,
@@ -88,8 +96,8 @@ fn legs_of_single_files_teach_the_same_to_any_number_of_threads() {
         let intake = Arc::new(intake);
         let mut workers: Vec<Worker> =
             (0..threads).map(|_| Worker::one_of(threads, Arc::clone(&intake))).collect();
-        let pace = Pace { max_stored_bytes, leg_bytes };
-        assert!(together::read(&files, &mut workers, pace, &Progress::default()));
+        let pace = Pace { shelf: &Disk, max_stored_bytes, leg_bytes, outages: &Mutex::default() };
+        assert_eq!(together::read(&files, &mut workers, pace, &Progress::default()).len(), files.len());
         let (mut ledgers, mut judged) = (Ledgers::in_parts(threads), 0);
         for (part, mut worker) in workers.into_iter().enumerate() {
             for other in (0..threads).filter(|other| *other != part) {
@@ -162,7 +170,7 @@ fn facts_carry_over() {
     let facts = trail.folder.path().join("facts");
     let (first, second): (Vec<_>, Vec<_>) =
         trail.request(1).files.into_iter().enumerate().partition(|(n, _)| *n < 9);
-    let part = |files: Vec<(usize, LocalFile)>, facts_in: Option<PathBuf>| Request {
+    let part = |files: Vec<(usize, LogFile)>, facts_in: Option<PathBuf>| Request {
         files: files.into_iter().map(|(_, file)| file).collect(),
         facts_in,
         ..trail.request(1)
@@ -185,4 +193,82 @@ fn a_stop_ends_after_the_files_at_hand_and_saves_no_facts() {
     let detectors = Detectors::new(&Configs::default()).unwrap();
     let outcome = run(request, &detectors, &Environment::default(), &progress).unwrap();
     assert!(outcome.stopped && outcome.tally.records == 0 && !facts.exists());
+}
+
+/// Files of this machine, until so many were read: then somebody types Ctrl-C, or the network is gone.
+#[derive(Debug)]
+struct Failing {
+    left: AtomicUsize,
+    progress: Arc<Progress>,
+    is_network: bool,
+}
+
+impl Shelf for Failing {
+    fn expect(&self, _: &[LogFile]) {}
+
+    fn read(&self, file: &LogFile, limit: u64, into: &mut Vec<u8>) -> Result<(), IngestError> {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            if self.is_network {
+                let why = FetchError::Failed("no route".into());
+                return Err(IngestError::Fetch { object: file.origin().name.to_string(), why });
+            }
+            self.progress.stop.store(true, Ordering::SeqCst);
+        }
+        Disk.read(file, limit, into)
+    }
+}
+
+#[test]
+fn an_interrupted_replay_goes_on_to_the_same_end() {
+    let trail = Trail::new(40);
+    let resumable = |name: &str| Resumable { file: trail.folder.path().join(name), inputs: "these".into() };
+    let counted = |mut tally: Tally| {
+        tally.distinct.count();
+        serde_json::to_value(&tally).unwrap()
+    };
+    let whole = observed(trail.request(2));
+    let expected = counted(whole.tally);
+    for is_network in [false, true] {
+        for threads in [1, 2, 3] {
+            let resume = resumable(&format!("{threads}-{is_network}.resume"));
+            let mut runs = 0;
+            let after = loop {
+                runs += 1;
+                let progress = Arc::new(Progress::default());
+                let shelf =
+                    Failing { left: AtomicUsize::new(7 * runs), progress: Arc::clone(&progress), is_network };
+                let request = Request {
+                    shelf: Arc::new(shelf),
+                    resume: Some(resume.clone()),
+                    ..trail.request(threads)
+                };
+                match observe(request, &progress) {
+                    Ok(observed) if !observed.stopped => break observed,
+                    Ok(_) => assert!(!is_network),
+                    Err(ReplayError::Unavailable { source, .. }) => {
+                        assert!(is_network && source.to_string().contains("no route"), "{source}");
+                    }
+                    Err(e) => panic!("{e}"),
+                }
+            };
+            assert!(runs > 2, "it must have been interrupted: {runs}");
+            assert_eq!(after.ledgers, whole.ledgers);
+            assert_eq!(after.blind, whole.blind);
+            assert_eq!(counted(after.tally), expected);
+        }
+    }
+    // What was left is of use to the same command only, and only whole.
+    let refused = |resume: Resumable| {
+        let request = Request { resume: Some(resume), ..trail.request(1) };
+        observe(request, &Progress::default()).unwrap_err().to_string()
+    };
+    let left = resumable("1-false.resume");
+    let said = refused(Resumable { inputs: "others".into(), ..left.clone() });
+    assert!(said.contains("other inputs"), "{said}");
+    let mut bytes = fs::read(&left.file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&left.file, &bytes).unwrap();
+    assert!(refused(left.clone()).contains("checksum"));
+    fs::write(&left.file, "trailhound facts\n").unwrap();
+    assert!(refused(left).contains("delete it to begin anew"));
 }

@@ -13,7 +13,7 @@ use trailhound_detectors::catalogue::Ledgers;
 
 use super::Progress;
 use crate::engine::worker::Worker;
-use crate::ingest::{LocalFile, local};
+use crate::ingest::{IngestError, LogFile, Shelf};
 
 /// A leg ends after this many stored bytes: some tens of thousands of events. Shorter legs cost time, as what was learnt is
 /// handed over more often; longer ones memory, as more minutes are open.
@@ -23,21 +23,33 @@ const LEG_FILES: usize = 20_000;
 
 /// How to walk.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct Pace<'a> {
+    /// Who hands out the files.
+    pub(super) shelf: &'a dyn Shelf,
     /// The most stored bytes a file may have.
     pub(super) max_stored_bytes: u64,
     /// Stored bytes of a leg.
     pub(super) leg_bytes: u64,
+    /// Files, by their place, that could not be had for no fault of theirs: the first of them stops the walk.
+    pub(super) outages: &'a Outages,
 }
 
+/// Where outages are noted.
+pub(super) type Outages = Mutex<Vec<(usize, IngestError)>>;
+
 /// Reads files on all workers; each takes the next unread one. Afterwards each worker holds all facts of its part of the
-/// keys, and no others. Whether all files were read.
-pub(super) fn read(files: &[LocalFile], workers: &mut [Worker], pace: Pace, progress: &Progress) -> bool {
+/// keys, and no others. Answers with the files that were read: all of them, but after a stop.
+pub(super) fn read<'a>(
+    files: &'a [LogFile],
+    workers: &mut [Worker],
+    pace: Pace<'_>,
+    progress: &Progress,
+) -> Vec<&'a LogFile> {
     let road = Road {
         files,
         ends: legs(files, pace.leg_bytes),
         next: AtomicUsize::new(0),
-        max_stored_bytes: pace.max_stored_bytes,
+        pace,
         progress,
         letters: workers.iter().map(|_| Mutex::default()).collect(),
         finished: Mutex::new(vec![0; workers.len()]),
@@ -52,14 +64,16 @@ pub(super) fn read(files: &[LocalFile], workers: &mut [Worker], pace: Pace, prog
             }
         }),
     }
-    road.next.into_inner() >= files.len() && !progress.stop.load(Ordering::Relaxed)
+    let taken = files.iter().take(road.next.into_inner()).enumerate();
+    let outages = locked(pace.outages);
+    taken.filter(|(place, _)| outages.iter().all(|(out, _)| out != place)).map(|(_, file)| file).collect()
 }
 
 /// Where each leg ends.
-fn legs(files: &[LocalFile], leg_bytes: u64) -> Vec<usize> {
+fn legs(files: &[LogFile], leg_bytes: u64) -> Vec<usize> {
     let (mut ends, mut bytes, mut start) = (Vec::new(), 0, 0);
     for (i, file) in files.iter().enumerate() {
-        bytes += file.bytes;
+        bytes += file.bytes();
         if bytes >= leg_bytes || i + 1 - start >= LEG_FILES || i + 1 == files.len() {
             ends.push(i + 1);
             (bytes, start) = (0, i + 1);
@@ -69,11 +83,11 @@ fn legs(files: &[LocalFile], leg_bytes: u64) -> Vec<usize> {
 }
 
 struct Road<'a> {
-    files: &'a [LocalFile],
+    files: &'a [LogFile],
     ends: Vec<usize>,
     /// The first file nobody has taken.
     next: AtomicUsize,
-    max_stored_bytes: u64,
+    pace: Pace<'a>,
     progress: &'a Progress,
     /// For each thread, what others learnt of its keys.
     letters: Vec<Mutex<Vec<Ledgers>>>,
@@ -97,7 +111,7 @@ impl Road<'_> {
                 self.finish(me, worker, leg);
                 self.wait_until_all_finished(leg - 1);
             }
-            self.take(file, worker, &mut stored);
+            self.take((n, file), worker, &mut stored);
         }
         drop(stored);
         self.finish(me, worker, self.ends.len());
@@ -105,10 +119,15 @@ impl Road<'_> {
         self.open_letters(me, worker);
     }
 
-    fn take(&self, file: &LocalFile, worker: &mut Worker, stored: &mut Vec<u8>) {
+    fn take(&self, (place, file): (usize, &LogFile), worker: &mut Worker, stored: &mut Vec<u8>) {
         let judged_before = worker.tally.judged;
-        match local::read(file, self.max_stored_bytes, stored) {
+        match self.pace.shelf.read(file, self.pace.max_stored_bytes, stored) {
             Ok(()) => worker.take(&file.origin(), stored),
+            Err(e) if e.is_outage() => {
+                self.progress.stop.store(true, Ordering::Relaxed);
+                locked(self.pace.outages).push((place, e));
+                return;
+            }
             Err(e) => worker.fail(&file.origin(), &e),
         }
         self.progress.bytes.fetch_add(stored.len() as u64, Ordering::Relaxed);
@@ -128,8 +147,12 @@ impl Road<'_> {
         drop(finished);
         self.moved.notify_all();
         self.open_letters(me, worker);
+        // A thread that was stopped calls all legs finished, and may have left a file unread.
+        if self.progress.stop.load(Ordering::Relaxed) {
+            return;
+        }
         let first_unread = by_all.checked_sub(1).and_then(|last| self.files.get(self.ends[last]));
-        if let Some(delivered) = first_unread.and_then(|file| file.delivered) {
+        if let Some(delivered) = first_unread.and_then(LogFile::delivered) {
             worker.close_before(delivered);
         }
     }

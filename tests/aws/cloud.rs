@@ -22,9 +22,10 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Starts it; nothing where Python or moto is missing.
+    /// Starts it; nothing where Python or moto is missing. `TRAILHOUND_PYTHON` names the Python that has it.
     pub(crate) fn start() -> Option<Self> {
-        let has_moto = Command::new("python3")
+        let python = std::env::var_os("TRAILHOUND_PYTHON").unwrap_or_else(|| "python3".into());
+        let has_moto = Command::new(&python)
             .args(["-c", "import moto.server, boto3, flask"])
             .stderr(Stdio::null())
             .status();
@@ -33,7 +34,7 @@ impl Cloud {
         }
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/stand_in.py");
-        let child = Command::new("python3")
+        let child = Command::new(&python)
             .arg(script)
             .arg(port.to_string())
             .stdout(Stdio::null())
@@ -52,11 +53,6 @@ impl Cloud {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// One in so many calls of the function fails; 0 for none.
-    pub(crate) fn faults(&self, one_in: u32) {
-        self.call("POST", &format!("/faults?one_in={one_in}"), &[], b"");
     }
 
     /// One HTTP request, as `service` of AWS would get it; the body of the answer.

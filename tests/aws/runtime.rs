@@ -1,5 +1,6 @@
 //! The Runtime API of Lambda, as a function's process sees it, and that process.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -13,6 +14,8 @@ use serde_json::Value;
 /// One request of a client, read whole.
 pub(crate) struct Request {
     pub(crate) line: String,
+    /// By name, in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -22,27 +25,22 @@ pub(crate) fn read_message(reader: &mut BufReader<TcpStream>) -> Option<Request>
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
     }
-    let (mut length, mut chunked) = (0, false);
+    let mut headers = BTreeMap::new();
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
-        let header = header.trim().to_ascii_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        chunked |= header.strip_prefix("transfer-encoding:").is_some_and(|v| v.trim() == "chunked");
+        let Some((name, value)) = header.trim().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
+    let length = headers.get("content-length").map_or(Some(0), |length| length.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    if chunked {
+    if headers.get("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
         while let Some(chunk) = read_chunk(reader)? {
             body.extend(chunk);
         }
     }
-    Some(Request { line: line.trim().to_owned(), body })
+    Some(Request { line: line.trim().to_owned(), headers, body })
 }
 
 /// One chunk of a body; nothing after the last.
@@ -138,6 +136,11 @@ impl Function {
         self.answers.recv_timeout(within).ok()
     }
 
+    /// Answers, as they come.
+    pub(crate) fn answers(&self) -> &Receiver<Answer> {
+        &self.answers
+    }
+
     /// Kills the process, as the kernel does when memory runs out.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("a living process");
@@ -195,7 +198,7 @@ fn converse(
 ) {
     let Ok(reading) = client.try_clone() else { return };
     let mut reader = BufReader::new(reading);
-    while let Some(Request { line, body }) = read_message(&mut reader) {
+    while let Some(Request { line, body, .. }) = read_message(&mut reader) {
         let path = line.split(' ').nth(1).unwrap_or_default();
         if path.ends_with("/invocation/next") {
             let _ = ask.send(Instant::now());

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("parse", &["ingest"]),
     ("config", &["suppress"]),
     ("engine", &["ingest", "inflate", "parse", "store", "alert", "sink", "suppress"]),
-    ("replay", &["engine", "ingest", "store"]),
+    ("replay", &["engine", "ingest", "store", "whole_file"]),
     ("tune", &["replay", "engine", "config"]),
     ("report", &["tune", "replay", "engine", "alert", "suppress"]),
     ("live", &["engine", "ingest", "inflate", "store", "sink", "alert", "config", "suppress"]),

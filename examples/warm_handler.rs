@@ -1,0 +1,172 @@
+//! How fast the live engine is beside replay on one thread, on the same objects, when neither waits for a network:
+//! `cargo run --release --example warm_handler -- FOLDER` (`trailhound simulate` makes one).
+//!
+//! Both are given the objects from memory. Live handles them in batches of a hundred messages over a table in memory: first
+//! cold, and then once more, as a warm function meets what it knows.
+
+#![expect(clippy::print_stdout, reason = "an example that measures")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trailhound::alert::Alert;
+use trailhound::config::Config;
+use trailhound::engine::worker::{Intake, Selection};
+use trailhound::inflate::Limits;
+use trailhound::ingest::envelope::{Message, Notice};
+use trailhound::ingest::source::{FetchError, Source};
+use trailhound::ingest::{Allow, IngestError, LogFile, ObjectRef, Shelf, local};
+use trailhound::live::{Bounds, Live, Moment, Ports, Settings};
+use trailhound::replay::{self, Progress, Request};
+use trailhound::sink::{Publish, PublishError};
+use trailhound::store::MemoryTable;
+
+/// Messages of an invocation.
+const BATCH: usize = 100;
+/// The function's memory, MiB: one vCPU.
+const MEMORY: u64 = 1_769;
+
+/// Objects in memory, by their origin's name and by their key.
+#[derive(Clone, Debug, Default)]
+struct Objects(Arc<BTreeMap<String, Vec<u8>>>);
+
+impl Objects {
+    fn get(&self, name: &str) -> &[u8] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Shelf for Objects {
+    fn expect(&self, _: &[LogFile]) {}
+
+    fn read(&self, file: &LogFile, _: u64, into: &mut Vec<u8>) -> Result<(), IngestError> {
+        into.clear();
+        into.extend_from_slice(self.get(&file.origin().name));
+        Ok(())
+    }
+}
+
+impl Source for Objects {
+    async fn fetch(&self, object: &ObjectRef, _: u64) -> Result<Vec<u8>, FetchError> {
+        Ok(self.get(&object.key).to_vec())
+    }
+}
+
+/// Takes every alert.
+struct Told;
+
+impl Publish for Told {
+    async fn publish(&self, alerts: &[Alert]) -> Vec<Result<(), PublishError>> {
+        alerts.iter().map(|_| Ok(())).collect()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("give a folder of CloudTrail files")?;
+    let files = local::list(&[folder])?;
+    let mut objects = BTreeMap::new();
+    let (mut named, mut stored) = (Vec::new(), Vec::new());
+    for file in &files {
+        local::read(file, 64 << 20, &mut stored)?;
+        let origin = file.origin();
+        // Whatever it was called on disk, in the bucket it lies in a trail.
+        let name = origin.name.rsplit('/').next().unwrap_or_default();
+        let account = origin.account.as_deref().unwrap_or("123456789012");
+        let key = format!("AWSLogs/{account}/CloudTrail/any/2026/01/01/{name}");
+        named.push(ObjectRef { bucket: "trail".into(), key: key.as_str().into(), size: Some(file.bytes) });
+        objects.insert(key, stored.clone());
+        objects.insert(origin.name.to_string(), stored.clone());
+    }
+    let objects = Objects(Arc::new(objects));
+    let config = Config::default();
+    let limits = Limits {
+        max_bytes: (config.limits.inflated_mib as usize) << 20,
+        max_ratio: config.limits.inflation_ratio as usize,
+    };
+    let request = Request {
+        files: files.into_iter().map(LogFile::from).collect(),
+        shelf: Arc::new(objects.clone()),
+        intake: Intake {
+            limits,
+            lateness_seconds: config.learning.lateness_seconds(),
+            selection: Selection::default(),
+        },
+        max_stored_bytes: u64::MAX,
+        facts_in: None,
+        facts_out: None,
+        outside: 0,
+        resume: None,
+        threads: 1,
+    };
+    let detectors = config.detectors().map_err(|(name, e)| format!("{name}: {e}"))?;
+    let (wall, cpu) = (Instant::now(), cpu()?);
+    let outcome = replay::run(request, &detectors, &config.environment(), &Progress::default())?;
+    let replay = Took { wall: wall.elapsed(), cpu: self::cpu()? - cpu };
+    let records = outcome.tally.records;
+    println!("{} objects, {records} records", named.len());
+    replay.print("replay, one thread", records, &replay);
+
+    let settings = Settings {
+        config,
+        allow: Allow::default(),
+        bounds: Bounds::of_memory(MEMORY),
+        cache_bytes: usize::try_from(MEMORY << 20)? / 4,
+    };
+    let ports = Ports { table: MemoryTable::default(), source: objects, sink: Told };
+    let live = Live::new(settings, ports).map_err(|(name, e)| format!("{name}: {e}"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    for pass in ["live, cold", "live, warm"] {
+        let (wall, cpu) = (Instant::now(), self::cpu()?);
+        let mut calls = 0;
+        for batch in named.chunks(BATCH) {
+            let messages: Vec<Message> = (0..)
+                .zip(batch)
+                .map(|(id, object): (u32, _)| Message {
+                    id: id.to_string(),
+                    notices: vec![Notice::Object(object.clone())],
+                })
+                .collect();
+            let now = outcome.tally.span.map_or_else(Default::default, |(_, last)| last);
+            let moment = Moment { now, deadline: tokio::time::Instant::now() + Duration::from_secs(900) };
+            let report = runtime.block_on(live.handle(&messages, moment));
+            if !report.failed.is_empty() {
+                return Err(format!("{:?}", report.troubles).into());
+            }
+            calls += report.store.reads + report.store.writes;
+        }
+        Took { wall: wall.elapsed(), cpu: self::cpu()? - cpu }.print(pass, records, &replay);
+        println!("    {calls} calls to the table");
+    }
+    Ok(())
+}
+
+/// What a pass took.
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+impl Took {
+    fn print(&self, what: &str, records: u64, beside: &Self) {
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let rate = records as f64 / self.wall.as_secs_f64();
+        println!(
+            "{what}: {:.2} s, {:.2} s of CPU, {rate:.0} records a second, {:.0} % of replay by the clock, {:.0} % by CPU",
+            self.wall.as_secs_f64(),
+            self.cpu.as_secs_f64(),
+            100.0 * beside.wall.as_secs_f64() / self.wall.as_secs_f64(),
+            100.0 * beside.cpu.as_secs_f64() / self.cpu.as_secs_f64(),
+        );
+    }
+}
+
+/// CPU time of the process so far, all threads: fields 14 and 15 of `/proc/self/stat`, in hundredths of a second.
+fn cpu() -> Result<Duration, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks: u64 =
+        fields.get(11..13).ok_or("no times")?.iter().map(|f| f.parse::<u64>()).sum::<Result<_, _>>()?;
+    Ok(Duration::from_millis(ticks * 10))
+}
