@@ -96,7 +96,7 @@ fn pushed_facts_are_pulled_as_they_were_and_pushing_again_writes_nothing() {
 fn moto_lists_and_hands_out_a_trail_as_the_pocket_does() {
     let Some(cloud) = cloud("moto_lists_and_hands_out_a_trail_as_the_pocket_does") else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let trail = Trail::small(folder.path(), 14).last(120);
+    let trail = Trail::small(folder.path(), 11).last(250);
     let pocket = pocket::Pocket::start();
     for (key, bytes) in &trail.objects {
         cloud.put(key, bytes);
