@@ -257,18 +257,44 @@ impl Judge<'_> {
 }
 
 /// The text of a customer's managed policy as it stood at a time, if the calls that wrote it were seen.
-pub(crate) fn policy_at(
-    others: &dyn Lookup<Remembered>,
-    account: &str,
-    arn: &str,
-    time: EventTime,
-) -> Option<Document> {
+fn policy_at(others: &dyn Lookup<Remembered>, account: &str, arn: &str, time: EventTime) -> Option<Document> {
     let facts = others.facts(KeyRef { class: RESOURCE, account, entity: &format!("iam//policy/{arn}/") })?;
     let mut state = State::default();
     for (at, change) in facts.changes().take_while(|(at, _)| *at <= time) {
         state.take(facts, change, at);
     }
     state.document.map(|(_, document)| document)
+}
+
+/// What something gives, from each moment it changed on.
+pub(crate) type OverTime = Vec<(EventTime, Option<Severity>)>;
+
+/// What a customer's managed policy gives, from each change of it on: the gravest verdict on its text, if that is known. Whoever
+/// asks for many moments asks once: each change is read again.
+pub(crate) fn policy_over_time(
+    others: &dyn Lookup<Remembered>,
+    arn: &str,
+    setting: &Setting<'_>,
+) -> OverTime {
+    let entity = format!("iam//policy/{arn}/");
+    let Some(facts) = others.facts(KeyRef { class: RESOURCE, account: setting.account, entity: &entity })
+    else {
+        return Vec::new();
+    };
+    let mut state = State::default();
+    let mut by_digest: BTreeMap<Digest, Option<Severity>> = BTreeMap::new();
+    // Managed policies know no grants beside their text, so the digest stands for it.
+    let mut judge = |state: &State| {
+        let judged = || Some(analysis::judge(&state.document.as_ref()?.1, setting).first()?.severity);
+        state.digest.map_or_else(judged, |digest| *by_digest.entry(digest).or_insert_with(judged))
+    };
+    facts
+        .changes()
+        .map(|(at, change)| {
+            state.take(facts, change, at);
+            (at, judge(&state))
+        })
+        .collect()
 }
 
 impl Judged {

@@ -11,15 +11,17 @@
 //! Handing a role over completes a path: the service then runs what the actor says with the role's rights, and calls that make it
 //! run (`lambda:Invoke` and its like) are data events that most trails lack.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::detector::{Around, Detector};
 use crate::finding::{Anchor, Circumstances, Entity, Evidence, Finding, FindingActor, Reason, Severity};
 use crate::ledger::{Key, KeyRef};
-use crate::policy_change::analysis::{self, Kind, Setting};
+use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Remembered, What};
-use crate::policy_change::judge::policy_at;
+use crate::policy_change::judge::{OverTime, policy_over_time};
 use crate::policy_change::steps::{SPAN, Step, StepKind};
 use crate::policy_change::{Config, PolicyChange};
 use crate::time::{EventTime, TimeRange};
@@ -46,7 +48,7 @@ pub(crate) fn actor(
 ) {
     let steps: Vec<(EventTime, &Step)> = facts.steps.iter().collect();
     let mut told: BTreeSet<(&str, &str, i64)> = BTreeSet::new();
-    let teller = Teller { key, around, own: own(key) };
+    let teller = Teller { key, around, own: own(key), policies: RefCell::default() };
     for (i, (time, step)) in steps.iter().enumerate() {
         let from = steps.partition_point(|(t, _)| *t < time.plus(-SPAN));
         for story in teller.stories(&steps[from..i], (*time, step)) {
@@ -73,6 +75,8 @@ struct Teller<'t> {
     key: &'t Key,
     around: &'t Around<'t, Remembered>,
     own: String,
+    /// What the policies that steps name gave, and from when on. Of a step every later one may ask.
+    policies: RefCell<BTreeMap<Arc<str>, OverTime>>,
 }
 
 type Taken<'s> = (EventTime, &'s Step);
@@ -143,11 +147,15 @@ impl Teller<'_> {
         if step.weight >= Severity::High || step.policy.is_empty() {
             return step.weight;
         }
-        let organization = &self.around.environment.organization;
-        let setting = Setting { kind: Kind::Identity, account: &self.key.account, organization };
-        policy_at(self.around.others, &self.key.account, &step.policy, *time)
-            .and_then(|document| Some(analysis::judge(&document, &setting).first()?.severity))
-            .map_or(step.weight, |known| known.max(step.weight))
+        let mut policies = self.policies.borrow_mut();
+        let over_time = policies.entry(Arc::clone(&step.policy)).or_insert_with(|| {
+            let organization = &self.around.environment.organization;
+            let setting = Setting { kind: Kind::Identity, account: &self.key.account, organization };
+            policy_over_time(self.around.others, &step.policy, &setting)
+        });
+        let until = over_time.partition_point(|(at, _)| at <= time);
+        let known = over_time[..until].last().and_then(|(_, severity)| *severity);
+        known.map_or(step.weight, |known| known.max(step.weight))
     }
 
     /// Grave rights the actor gave itself, and what it did with them.
