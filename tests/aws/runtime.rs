@@ -113,6 +113,20 @@ impl Function {
         log.iter().map(|line| serde_json::from_str(line).unwrap_or_default()).collect()
     }
 
+    /// What it logged, once that holds more than so many lines of a sort: an answer may be here before the log that was
+    /// written ahead of it.
+    pub(crate) fn logged(&self, more_than: usize, sort: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let log = self.log();
+            if log.iter().filter(|line| sort(line)).count() > more_than {
+                return log;
+            }
+            assert!(Instant::now() < until, "no such line: {log:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until the process ends by itself; how, and what it logged.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let ended = self.child.wait().expect("a process");
