@@ -171,7 +171,8 @@ macro_rules! catalogue {
                 let span = TimeRange { start: span.start.plus(-story::LOOKBACK), ..span };
                 let mut found = Vec::new();
                 $({
-                    let around = Around { others: &ledgers.$field, environment, span };
+                    let notes = Default::default();
+                    let around = Around { others: &ledgers.$field, environment, span, notes: &notes };
                     for (key, facts) in ledgers.$field.part(part) {
                         self.$field.judge(key, facts, &around, &mut found);
                     }

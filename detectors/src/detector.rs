@@ -84,11 +84,13 @@ impl<F: Facts> Lookup<F> for Ledger<F> {
 }
 
 /// What judging may look at beside the key's own facts.
-pub struct Around<'a, F> {
+pub struct Around<'a, F: Facts> {
     /// Facts of other keys of the same detector.
     pub others: &'a dyn Lookup<F>,
     /// The world as configured.
     pub environment: &'a Environment,
     /// The event times findings are wanted for.
     pub span: TimeRange,
+    /// What was found out for other keys in the same `others` and `environment`.
+    pub notes: &'a F::Notes,
 }

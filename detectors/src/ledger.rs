@@ -21,6 +21,9 @@ pub trait Facts:
     /// What observing keeps at hand to be quick: no fact, never stored, joined or compared. It goes when facts do.
     type Memo: Default + fmt::Debug + Send + Sync;
 
+    /// What judging keeps at hand from key to key to be quick: changes no answer, and goes when judging is done.
+    type Notes: Default + fmt::Debug;
+
     /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`. Whether
     /// something is still open: if not, closing again changes nothing until the facts grow.
     fn close(&mut self, closed: i64) -> bool;

@@ -143,7 +143,8 @@ pub(crate) fn find_in<D: Detector>(
     ledger: &Ledger<D::Facts>,
     environment: &Environment,
 ) -> Vec<Finding> {
-    let around = Around { others: ledger, environment, span: TimeRange::ALL };
+    let notes = Default::default();
+    let around = Around { others: ledger, environment, span: TimeRange::ALL, notes: &notes };
     let mut found = Vec::new();
     for (key, facts) in ledger.sorted() {
         detector.judge(key, facts, &around, &mut found);

@@ -157,7 +157,9 @@ impl<D: Detector> Kind for Typed<D> {
         if let Some(facts) = bench.working.facts(key).and_then(AnyFacts::get) {
             let span = TimeRange { start: since, end: EventTime(i64::MAX) };
             let others = Others { working: bench.working, kind: self.place, asked: &asked };
-            let around = Around { others: &others, environment: bench.environment, span };
+            // Notes of another key would hide what this one asks for.
+            let notes = Default::default();
+            let around = Around { others: &others, environment: bench.environment, span, notes: &notes };
             (self.slot.detector)(bench.detectors).judge(&key.key, facts, &around, &mut findings);
             findings.retain(|finding| span.contains(finding.window.start));
         }

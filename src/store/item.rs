@@ -204,6 +204,7 @@ mod tests {
 
     impl Facts for Count {
         type Memo = ();
+        type Notes = ();
 
         fn close(&mut self, _: i64) -> bool {
             false

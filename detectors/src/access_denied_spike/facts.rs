@@ -326,6 +326,7 @@ impl Join for Remembered {
 
 impl Facts for Remembered {
     type Memo = Lately;
+    type Notes = ();
 
     fn close(&mut self, closed: i64) -> bool {
         // Each of them is to be closed, whatever the others say.

@@ -103,6 +103,7 @@ impl Join for Remembered {
 
 impl Facts for Remembered {
     type Memo = Lately;
+    type Notes = ();
 
     fn close(&mut self, _: i64) -> bool {
         false

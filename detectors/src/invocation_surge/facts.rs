@@ -60,6 +60,7 @@ impl Join for Remembered {
 
 impl Facts for Remembered {
     type Memo = Told;
+    type Notes = ();
 
     fn close(&mut self, closed: i64) -> bool {
         let is_open = self.calls.close(closed, self.least);

@@ -42,7 +42,8 @@ fn ledger(row: &Row, request: &str, error_code: &str) -> Ledger<Remembered> {
 fn findings(ledger: &Ledger<Remembered>) -> Vec<Finding> {
     let detector = PolicyChange::new(Config { report_from: Severity::Informational }).unwrap();
     let environment = Environment::default();
-    let around = Around { others: ledger, environment: &environment, span: TimeRange::ALL };
+    let notes = Default::default();
+    let around = Around { others: ledger, environment: &environment, span: TimeRange::ALL, notes: &notes };
     let mut found = Vec::new();
     for (key, facts) in ledger.sorted() {
         detector.judge(key, facts, &around, &mut found);

@@ -18,6 +18,7 @@ use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::calls;
 use crate::policy_change::deeds::Read;
 use crate::policy_change::document::Document;
+use crate::policy_change::notes::Notes;
 use crate::policy_change::steps::Steps;
 use crate::policy_change::verdict::Code;
 use crate::time::EventTime;
@@ -191,13 +192,8 @@ impl Remembered {
     }
 
     /// The text of a document.
-    pub(crate) fn text(&self, digest: Digest) -> Option<&str> {
-        self.documents.get(&digest).map(|text| &**text)
-    }
-
-    /// A document, read.
-    pub(crate) fn document(&self, digest: Digest) -> Option<Document> {
-        Document::parse(self.text(digest)?).ok()
+    pub(crate) fn text(&self, digest: Digest) -> Option<&Arc<str>> {
+        self.documents.get(&digest)
     }
 
     /// Whether there was none for the moment.
@@ -308,6 +304,7 @@ impl Join for Remembered {
 
 impl crate::ledger::Facts for Remembered {
     type Memo = Read;
+    type Notes = Notes;
 
     fn close(&mut self, closed: i64) -> bool {
         self.steps.close(closed)

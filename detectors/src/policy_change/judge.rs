@@ -1,21 +1,20 @@
 //! Each change against what was there before it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::rc::Rc;
 
-use crate::detector::{Around, Lookup};
+use crate::detector::Around;
 use crate::environment::Organization;
 use crate::finding::{Finding, Severity};
-use crate::ledger::{Key, KeyRef};
+use crate::ledger::Key;
 use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::calls;
 use crate::policy_change::document::Document;
-use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Change, Digest, Remembered, What};
+use crate::policy_change::state::State;
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, matches};
 use crate::policy_change::{Config, cedar, network, tell};
-use crate::time::{EventTime, HOUR};
+use crate::time::EventTime;
 
 /// What a change comes to.
 #[derive(Debug, Default)]
@@ -28,17 +27,6 @@ pub(crate) struct Judged {
     pub(crate) removed: Vec<String>,
     /// Something about what was known before.
     pub(crate) note: Option<String>,
-}
-
-/// What is known of the resource just before a change.
-#[derive(Debug, Default)]
-struct State {
-    document: Option<(Kind, Document)>,
-    digest: Option<Digest>,
-    versions: BTreeMap<Arc<str>, (Kind, Digest)>,
-    attached: bool,
-    /// Failed calls of the last hour, so that a retry is told once.
-    failed: Vec<(What, Arc<str>, EventTime)>,
 }
 
 /// Findings of one resource.
@@ -62,7 +50,7 @@ pub(crate) fn resource(
                 out.push(tell::finding(key, change, &judged, severity));
             }
         }
-        state.take(facts, change, time);
+        state.take(facts, change, time, around.notes);
     }
 }
 
@@ -165,7 +153,7 @@ impl Judge<'_> {
             Kind::Cedar => return Judged { verdicts: cedar::judge(text), ..Judged::default() },
             _ => {}
         }
-        match Document::parse(text) {
+        match self.around.notes.read(text) {
             Err(why) => Judged::of(Code::Unreadable, format!("the policy can't be read: {why}")),
             Ok(new) => self.compare(&new, kind),
         }
@@ -173,10 +161,10 @@ impl Judge<'_> {
 
     fn compare(&self, new: &Document, kind: Kind) -> Judged {
         let setting = self.setting(kind);
-        match &self.state.document {
+        match self.before() {
             Some((_, old)) => {
                 let analysis::Compared { verdicts, added, removed } =
-                    analysis::judge_change(old, new, &setting);
+                    analysis::judge_change(&old, new, &setting);
                 Judged { verdicts, added, removed, note: None }
             }
             None => Judged {
@@ -188,26 +176,27 @@ impl Judge<'_> {
     }
 
     fn granted(&self, digest: Digest) -> Judged {
-        let Some(mut union) = self.facts.document(digest) else { return Judged::default() };
-        match &self.state.document {
+        let Some(text) = self.facts.text(digest) else { return Judged::default() };
+        let Ok(grant) = self.around.notes.read(text) else { return Judged::default() };
+        match self.before() {
             Some((kind, old)) => {
-                union.statements.extend(old.statements.iter().cloned());
-                let mut judged = self.compare(&union, *kind);
+                let statements = grant.statements.iter().chain(&old.statements).cloned().collect();
+                let mut judged = self.compare(&Document { statements }, kind);
                 judged.removed.clear();
                 judged
             }
             // Grants add to what there is: whether there were others does not matter.
-            None => Judged { note: None, ..self.compare(&union, Kind::Resource) },
+            None => Judged { note: None, ..self.compare(&grant, Kind::Resource) },
         }
     }
 
     fn gone(&self) -> Judged {
-        let Some((kind, old)) = &self.state.document else {
+        let Some((kind, old)) = self.before() else {
             let said = "it is gone, and whether it denied anything is not known: none of the calls that wrote it was seen";
             return Judged::of(Code::Undecided, said.to_owned()).at(Severity::Informational);
         };
-        let code = if *kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
-        let verdicts = analysis::denials(old)
+        let code = if kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
+        let verdicts = analysis::denials(&old)
             .take(4)
             .map(|deny| Verdict::new(code, format!("gone: {deny}"), Vec::new()))
             .collect();
@@ -250,51 +239,16 @@ impl Judge<'_> {
         Judged { verdicts: sorted(denials), ..Judged::default() }
     }
 
-    /// The text of a customer's managed policy as it stood at a time, if its calls were seen.
-    fn policy(&self, arn: &str, time: EventTime) -> Option<Document> {
-        policy_at(self.around.others, &self.key.account, arn, time)
+    /// The document before the change, if it is known.
+    fn before(&self) -> Option<(Kind, Rc<Document>)> {
+        self.state.document(self.around.notes)
     }
-}
 
-/// The text of a customer's managed policy as it stood at a time, if the calls that wrote it were seen.
-fn policy_at(others: &dyn Lookup<Remembered>, account: &str, arn: &str, time: EventTime) -> Option<Document> {
-    let facts = others.facts(KeyRef { class: RESOURCE, account, entity: &format!("iam//policy/{arn}/") })?;
-    let mut state = State::default();
-    for (at, change) in facts.changes().take_while(|(at, _)| *at <= time) {
-        state.take(facts, change, at);
+    /// The text of a customer's managed policy as it stood at a time, if the calls that wrote it were seen.
+    fn policy(&self, arn: &str, time: EventTime) -> Option<Rc<Document>> {
+        let notes = self.around.notes;
+        notes.policy(self.around.others, &self.key.account, arn).at(time, notes)
     }
-    state.document.map(|(_, document)| document)
-}
-
-/// What something gives, from each moment it changed on.
-pub(crate) type OverTime = Vec<(EventTime, Option<Severity>)>;
-
-/// What a customer's managed policy gives, from each change of it on: the gravest verdict on its text, if that is known. Whoever
-/// asks for many moments asks once: each change is read again.
-pub(crate) fn policy_over_time(
-    others: &dyn Lookup<Remembered>,
-    arn: &str,
-    setting: &Setting<'_>,
-) -> OverTime {
-    let entity = format!("iam//policy/{arn}/");
-    let Some(facts) = others.facts(KeyRef { class: RESOURCE, account: setting.account, entity: &entity })
-    else {
-        return Vec::new();
-    };
-    let mut state = State::default();
-    let mut by_digest: BTreeMap<Digest, Option<Severity>> = BTreeMap::new();
-    // Managed policies know no grants beside their text, so the digest stands for it.
-    let mut judge = |state: &State| {
-        let judged = || Some(analysis::judge(&state.document.as_ref()?.1, setting).first()?.severity);
-        state.digest.map_or_else(judged, |digest| *by_digest.entry(digest).or_insert_with(judged))
-    };
-    facts
-        .changes()
-        .map(|(at, change)| {
-            state.take(facts, change, at);
-            (at, judge(&state))
-        })
-        .collect()
 }
 
 impl Judged {
@@ -335,75 +289,4 @@ pub(crate) fn opensearch(rules: &crate::json::Value) -> Judged {
         return Judged::of(Code::Public, "access rules name everyone".to_owned());
     }
     Judged::default()
-}
-
-impl State {
-    fn is_retry(&self, change: &Change, time: EventTime) -> bool {
-        !change.succeeded()
-            && self.failed.iter().any(|(what, actor, at)| {
-                *what == change.what && *actor == change.actor && time.0 - at.0 <= HOUR
-            })
-    }
-
-    /// What the change leaves.
-    fn take(&mut self, facts: &Remembered, change: &Change, time: EventTime) {
-        if !change.succeeded() {
-            self.failed.retain(|(_, _, at)| time.0 - at.0 <= HOUR);
-            self.failed.push((change.what.clone(), Arc::clone(&change.actor), time));
-            return;
-        }
-        match &change.what {
-            What::Set(kind, digest) => {
-                // The first version of a policy.
-                self.versions.insert("v1".into(), (*kind, *digest));
-                self.set(facts, *kind, *digest);
-            }
-            What::Version(kind, digest, version) => {
-                if !version.id.is_empty() {
-                    self.versions.insert(Arc::clone(&version.id), (*kind, *digest));
-                }
-                if version.default {
-                    self.set(facts, *kind, *digest);
-                }
-            }
-            What::Default(version) => match self.versions.get(version).copied() {
-                Some((kind, digest)) => self.set(facts, kind, digest),
-                None => (self.document, self.digest) = (None, None),
-            },
-            What::Gone => {
-                let kind = self.document.as_ref().map_or(Kind::Resource, |(kind, _)| *kind);
-                (self.document, self.digest) = (Some((kind, Document::default())), None);
-            }
-            What::Grant(digest) => {
-                if let Some(grant) = facts.document(*digest) {
-                    let (_, document) =
-                        self.document.get_or_insert_with(|| (Kind::Resource, Document::default()));
-                    let new: Vec<_> =
-                        grant.statements.into_iter().filter(|s| !document.statements.contains(s)).collect();
-                    document.statements.extend(new);
-                }
-            }
-            What::Revoke(digest) => {
-                if let (Some(taken), Some((_, document))) = (facts.document(*digest), &mut self.document) {
-                    let gone: Vec<_> =
-                        taken.statements.iter().flat_map(|s| s.principals.values().iter().cloned()).collect();
-                    document.statements.retain(|s| !s.principals.values().iter().all(|p| gone.contains(p)));
-                }
-            }
-            What::RevokeStatement(sid) => {
-                if let Some((_, document)) = &mut self.document {
-                    document.statements.retain(|s| sid.as_ref().is_some_and(|sid| **sid != *s.sid));
-                }
-            }
-            What::Attach(_) => self.attached = true,
-            What::Detach(_) => self.attached = false,
-            What::Omitted => (self.document, self.digest) = (None, None),
-            What::Switch(_) | What::Open(_) | What::Unseen => {}
-        }
-    }
-
-    fn set(&mut self, facts: &Remembered, kind: Kind, digest: Digest) {
-        self.document = facts.document(digest).map(|document| (kind, document));
-        self.digest = Some(digest);
-    }
 }

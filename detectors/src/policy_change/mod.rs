@@ -17,10 +17,12 @@ mod identity;
 mod judge;
 mod network;
 mod next;
+mod notes;
 mod path;
 mod reach;
 mod resource;
 mod shares;
+mod state;
 mod steps;
 mod story;
 mod tell;
@@ -44,6 +46,7 @@ pub use analysis::Kind;
 pub use document::Unreadable;
 pub use explain::{Explanation, explain};
 pub use facts::Remembered;
+pub use notes::Notes;
 pub use verdict::{Code, Verdict};
 
 /// The detector.

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+use hashbrown::HashMap;
 use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
@@ -77,10 +79,45 @@ impl Step {
 }
 
 /// An actor's steps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Steps {
     taken: BTreeMap<Moment, Step>,
+    /// What closing and adding need not find out again.
+    #[serde(skip)]
+    known: Known,
+}
+
+/// What is known of steps without looking at them. No fact: it follows from them, and only saves time.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Steps before this were closed, and nothing changed since that decides whether they stay.
+    settled: EventTime,
+    /// The hour that grew last.
+    hour: Option<Hour>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { settled: EventTime(i64::MIN), hour: None }
+    }
+}
+
+/// How full an hour is.
+#[derive(Clone, Debug)]
+struct Hour {
+    hour: i64,
+    count: usize,
+    /// The step to give way to the next: the mildest, and of equally mild ones the last.
+    last: Option<Rank>,
+}
+
+type Rank = (Reverse<Severity>, Moment);
+
+impl PartialEq for Steps {
+    fn eq(&self, other: &Self) -> bool {
+        self.taken == other.taken
+    }
 }
 
 /// When a step was taken, by which call, and what it is.
@@ -99,30 +136,60 @@ impl Steps {
 
     /// Adds a step, made only if its hour has room for it.
     fn insert(&mut self, at: Moment, weight: Severity, step: impl FnOnce() -> Step) {
-        let hour = at.0.hour();
-        let (mut count, mut last): (usize, Option<(Reverse<Severity>, Moment)>) = (0, None);
-        for (known, step) in self.taken.range(of_hour(hour)) {
-            count += 1;
-            last = last.max(Some((Reverse(step.weight), *known)));
-        }
-        if count < MAX_AN_HOUR || self.taken.contains_key(&at) {
-            return self.add(at, step());
-        }
-        // The mildest gives way, and of equally mild ones the last.
-        if let Some((_, known)) = last.filter(|last| (Reverse(weight), at) < *last) {
-            self.taken.remove(&known);
+        let rank = (Reverse(weight), at);
+        let known = self.known.hour.take().filter(|known| known.hour == at.0.hour());
+        let mut hour = known.unwrap_or_else(|| self.look_at(at.0.hour()));
+        if hour.count < MAX_AN_HOUR {
+            if self.add(at, step()) {
+                hour.count += 1;
+                hour.last = hour.last.max(Some(rank));
+                self.known.hour = Some(hour);
+            }
+        } else if self.taken.contains_key(&at) {
             self.add(at, step());
+        } else if let Some((_, last)) = hour.last.filter(|last| rank < *last) {
+            self.remove(last);
+            self.add(at, step());
+        } else {
+            self.known.hour = Some(hour);
         }
     }
 
-    fn add(&mut self, at: Moment, step: Step) {
-        match self.taken.get_mut(&at) {
-            Some(known) if *known <= step => {}
-            Some(known) => *known = step,
-            None => {
-                self.taken.insert(at, step);
+    fn look_at(&self, hour: i64) -> Hour {
+        let steps = self.taken.range(of_hour(hour));
+        steps.fold(Hour { hour, count: 0, last: None }, |hour, (at, step)| Hour {
+            count: hour.count + 1,
+            last: hour.last.max(Some((Reverse(step.weight), *at))),
+            ..hour
+        })
+    }
+
+    /// Whether there was none at the moment. Of two the smaller stays.
+    fn add(&mut self, at: Moment, step: Step) -> bool {
+        let (is_new, from) = match self.taken.entry(at) {
+            Entry::Occupied(known) if *known.get() <= step => return false,
+            Entry::Occupied(mut known) => {
+                known.insert(step);
+                (false, at.0.plus(-SPAN))
             }
-        }
+            Entry::Vacant(slot) => {
+                slot.insert(step);
+                (true, at.0)
+            }
+        };
+        self.unsettle(from);
+        is_new
+    }
+
+    fn remove(&mut self, at: Moment) {
+        self.taken.remove(&at);
+        // It may have been why others stay.
+        self.unsettle(at.0.plus(-SPAN));
+    }
+
+    fn unsettle(&mut self, from: EventTime) {
+        self.known.settled = self.known.settled.min(from);
+        self.known.hour = None;
     }
 
     fn bound(&mut self, hour: i64) {
@@ -134,7 +201,7 @@ impl Steps {
             self.taken.range(of_hour(hour)).map(|(at, step)| (step.weight, Reverse(*at))).collect();
         ranked.sort_unstable();
         for (_, Reverse(at)) in ranked.into_iter().take(over) {
-            self.taken.remove(&at);
+            self.remove(at);
         }
     }
 
@@ -143,33 +210,79 @@ impl Steps {
     /// look at when more is closed.
     pub(crate) fn close(&mut self, closed: i64) -> bool {
         let end = EventTime::of_minute(closed);
-        let openers: Vec<(EventTime, Step)> = self
-            .iter()
-            .filter(|(_, step)| step.kind <= StepKind::Denied)
-            .map(|(time, step)| (time, step.clone()))
+        let settled = self.known.settled;
+        let is_used = |step: &Step| step.kind >= StepKind::Assume;
+        let decided: Vec<(EventTime, &Moment, &Step)> = self
+            .taken
+            .range((settled, 0, StepKind::Rights)..)
+            .filter(|(at, step)| is_used(step) && step.decided(at.0) < end)
+            .map(|(at, step)| (at.0, at, step))
             .collect();
-        self.taken.retain(|(time, ..), step| {
-            let part_of = |(opened, opener): &(EventTime, Step)| {
-                let after = (0..=SPAN).contains(&(time.0 - opened.0));
-                let before = (0..=SPAN).contains(&(opened.0 - time.0));
-                match step.kind {
-                    // What a new right was used for may be anything.
-                    StepKind::Done if opener.kind == StepKind::Rights => {
-                        after && opener.weight >= Severity::Medium
-                    }
-                    StepKind::Pass => (after || before) && opener.target == step.target,
-                    _ => after && opener.target == step.target,
-                }
-            };
-            let used = step.kind >= StepKind::Assume;
-            !used || step.decided(*time) >= end || openers.iter().any(part_of)
-        });
-        self.iter().any(|(time, step)| step.decided(time) >= end)
+        let mut gone = Vec::new();
+        if let (Some((first, ..)), Some((last, ..))) = (decided.first(), decided.last()) {
+            let openers = Openers::between(&self.taken, first.plus(-SPAN), last.plus(SPAN));
+            gone.extend(
+                decided.iter().filter(|(time, _, step)| !openers.open(*time, step)).map(|(_, at, _)| **at),
+            );
+        }
+        for at in &gone {
+            self.taken.remove(at);
+        }
+        let mut open = self.taken.range((settled, 0, StepKind::Rights)..);
+        let open = open.find(|(at, step)| is_used(step) && step.decided(at.0) >= end).map(|(at, _)| at.0);
+        self.known = Known { settled: open.unwrap_or(EventTime(i64::MAX)), hour: None };
+        open.is_some()
     }
 
     /// Drops steps that no sequence from `horizon` on can hold.
     pub(crate) fn forget(&mut self, horizon: EventTime) {
         self.taken = self.taken.split_off(&(horizon.plus(-SPAN), 0, StepKind::Rights));
+        self.known = Known::default();
+    }
+}
+
+/// When sequences that steps may belong to were opened: times in order.
+#[derive(Default)]
+struct Openers<'s> {
+    /// Rights, by whom they were given.
+    rights: HashMap<&'s str, Vec<EventTime>>,
+    /// The rest, by what they are about.
+    rest: HashMap<&'s str, Vec<EventTime>>,
+    /// Rights of weight: what they were used for may be anything.
+    grave: Vec<EventTime>,
+}
+
+impl<'s> Openers<'s> {
+    fn between(taken: &'s BTreeMap<Moment, Step>, first: EventTime, last: EventTime) -> Self {
+        let mut openers = Self::default();
+        let steps = taken.range((first, 0, StepKind::Rights)..=(last, u64::MAX, StepKind::Done));
+        for ((time, ..), step) in steps.filter(|(_, step)| step.kind <= StepKind::Denied) {
+            let by_target = match step.kind {
+                StepKind::Rights => &mut openers.rights,
+                _ => &mut openers.rest,
+            };
+            by_target.entry(&step.target).or_default().push(*time);
+            if step.kind == StepKind::Rights && step.weight >= Severity::Medium {
+                openers.grave.push(*time);
+            }
+        }
+        openers
+    }
+
+    /// Whether one of them and a step taken at a time may be of one sequence.
+    fn open(&self, time: EventTime, step: &Step) -> bool {
+        let in_reach = |times: &[EventTime], until: EventTime| {
+            let next = times.partition_point(|opened| *opened < time.plus(-SPAN));
+            times.get(next).is_some_and(|opened| *opened <= until)
+        };
+        let about = |openers: &HashMap<&str, Vec<EventTime>>, until| {
+            openers.get(&*step.target).is_some_and(|times| in_reach(times, until))
+        };
+        match step.kind {
+            StepKind::Done => in_reach(&self.grave, time) || about(&self.rest, time),
+            StepKind::Pass => about(&self.rights, time.plus(SPAN)) || about(&self.rest, time.plus(SPAN)),
+            _ => about(&self.rights, time) || about(&self.rest, time),
+        }
     }
 }
 
@@ -310,3 +423,7 @@ fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
         evidence: Evidence::of(event, strings),
     });
 }
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

@@ -11,9 +11,7 @@
 //! Handing a role over completes a path: the service then runs what the actor says with the role's rights, and calls that make it
 //! run (`lambda:Invoke` and its like) are data events that most trails lack.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use crate::detector::{Around, Detector};
 use crate::finding::{Anchor, Circumstances, Entity, Evidence, Finding, FindingActor, Reason, Severity};
@@ -21,7 +19,6 @@ use crate::ledger::{Key, KeyRef};
 use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Remembered, What};
-use crate::policy_change::judge::{OverTime, policy_over_time};
 use crate::policy_change::steps::{SPAN, Step, StepKind};
 use crate::policy_change::{Config, PolicyChange};
 use crate::time::{EventTime, TimeRange};
@@ -48,7 +45,7 @@ pub(crate) fn actor(
 ) {
     let steps: Vec<(EventTime, &Step)> = facts.steps.iter().collect();
     let mut told: BTreeSet<(&str, &str, i64)> = BTreeSet::new();
-    let teller = Teller { key, around, own: own(key), policies: RefCell::default() };
+    let teller = Teller { key, around, own: own(key) };
     for (i, (time, step)) in steps.iter().enumerate() {
         let from = steps.partition_point(|(t, _)| *t < time.plus(-SPAN));
         for story in teller.stories(&steps[from..i], (*time, step)) {
@@ -75,8 +72,6 @@ struct Teller<'t> {
     key: &'t Key,
     around: &'t Around<'t, Remembered>,
     own: String,
-    /// What the policies that steps name gave, and from when on. Of a step every later one may ask.
-    policies: RefCell<BTreeMap<Arc<str>, OverTime>>,
 }
 
 type Taken<'s> = (EventTime, &'s Step);
@@ -147,14 +142,10 @@ impl Teller<'_> {
         if step.weight >= Severity::High || step.policy.is_empty() {
             return step.weight;
         }
-        let mut policies = self.policies.borrow_mut();
-        let over_time = policies.entry(Arc::clone(&step.policy)).or_insert_with(|| {
-            let organization = &self.around.environment.organization;
-            let setting = Setting { kind: Kind::Identity, account: &self.key.account, organization };
-            policy_over_time(self.around.others, &step.policy, &setting)
-        });
-        let until = over_time.partition_point(|(at, _)| at <= time);
-        let known = over_time[..until].last().and_then(|(_, severity)| *severity);
+        let Around { others, environment, notes, .. } = self.around;
+        let account = &*self.key.account;
+        let setting = Setting { kind: Kind::Identity, account, organization: &environment.organization };
+        let known = notes.policy(*others, account, &step.policy).weight_at(*time, &setting, notes);
         known.map_or(step.weight, |known| known.max(step.weight))
     }
 

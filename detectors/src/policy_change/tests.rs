@@ -18,7 +18,8 @@ fn judge(ledger: &Ledger<Remembered>, environment: &Environment) -> Vec<Finding>
 
 fn judge_from(report_from: Severity, ledger: &Ledger<Remembered>, environment: &Environment) -> Vec<Finding> {
     let detector = PolicyChange::new(Config { report_from }).unwrap();
-    let around = Around { others: ledger, environment, span: TimeRange::ALL };
+    let notes = Default::default();
+    let around = Around { others: ledger, environment, span: TimeRange::ALL, notes: &notes };
     let mut found = Vec::new();
     for (key, facts) in ledger.sorted() {
         detector.judge(key, facts, &around, &mut found);

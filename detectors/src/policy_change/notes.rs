@@ -1,0 +1,135 @@
+//! What judging keeps at hand from key to key: texts that were read, and what managed policies held over time. Of one
+//! policy thousands of roles may ask, and each asks for every call that attached it.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::detector::Lookup;
+use crate::finding::Severity;
+use crate::ledger::KeyRef;
+use crate::policy_change::analysis::{self, Setting};
+use crate::policy_change::document::{Document, Unreadable};
+use crate::policy_change::extract::RESOURCE;
+use crate::policy_change::facts::Remembered;
+use crate::policy_change::state::{Stand, State};
+use crate::time::EventTime;
+
+/// Texts of so many bytes are kept read at most: read, they take a few times as much.
+const MAX_BYTES: usize = 1 << 20;
+/// So many changes of managed policies are kept at most.
+const MAX_CHANGES: usize = 1 << 18;
+
+/// A text that was read, or why it can't be.
+pub(crate) type Read = Result<Rc<Document>, Unreadable>;
+
+/// What judging keeps at hand.
+#[derive(Debug, Default)]
+pub struct Notes {
+    texts: RefCell<Texts>,
+    policies: RefCell<Policies>,
+}
+
+#[derive(Debug, Default)]
+struct Texts {
+    read: HashMap<Arc<str>, Read>,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Policies {
+    /// By account and ARN.
+    known: HashMap<Box<str>, HashMap<Box<str>, Rc<Policy>>>,
+    changes: usize,
+}
+
+impl Notes {
+    /// A text as facts keep it, read.
+    pub(crate) fn read(&self, text: &Arc<str>) -> Read {
+        let mut texts = self.texts.borrow_mut();
+        if let Some(read) = texts.read.get(text) {
+            return read.clone();
+        }
+        if texts.bytes + text.len() > MAX_BYTES {
+            *texts = Texts::default();
+        }
+        let read = Document::parse(text).map(Rc::new);
+        texts.bytes += text.len();
+        texts.read.insert(Arc::clone(text), read.clone());
+        read
+    }
+
+    /// A customer's managed policy, as far as calls that wrote it were seen.
+    pub(crate) fn policy(&self, others: &dyn Lookup<Remembered>, account: &str, arn: &str) -> Rc<Policy> {
+        let mut policies = self.policies.borrow_mut();
+        if let Some(policy) = policies.known.get(account).and_then(|of_account| of_account.get(arn)) {
+            return Rc::clone(policy);
+        }
+        let entity = format!("iam//policy/{arn}/");
+        let facts = others.facts(KeyRef { class: RESOURCE, account, entity: &entity });
+        let policy = Rc::new(facts.map(|facts| Policy::of(facts, self)).unwrap_or_default());
+        if policies.changes + policy.stands.len() > MAX_CHANGES {
+            *policies = Policies::default();
+        }
+        policies.changes += 1 + policy.stands.len();
+        policies.known.entry(account.into()).or_default().insert(arn.into(), Rc::clone(&policy));
+        policy
+    }
+}
+
+/// What a managed policy held, from each change of it on.
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    stands: Vec<(EventTime, Option<Stand>)>,
+    /// The gravest verdict on each.
+    weights: OnceCell<Vec<Option<Severity>>>,
+}
+
+impl Policy {
+    fn of(facts: &Remembered, notes: &Notes) -> Self {
+        let mut state = State::default();
+        let stands = facts.changes().map(|(at, change)| {
+            state.take(facts, change, at, notes);
+            (at, state.stand.as_ref().map(|(_, stand)| stand.clone()))
+        });
+        Self { stands: stands.collect(), weights: OnceCell::new() }
+    }
+
+    /// Where the last change until a time stands among all.
+    fn until(&self, time: EventTime) -> Option<usize> {
+        self.stands.partition_point(|(at, _)| *at <= time).checked_sub(1)
+    }
+
+    /// The document at a time, if it is known.
+    pub(crate) fn at(&self, time: EventTime, notes: &Notes) -> Option<Rc<Document>> {
+        let (_, stand) = &self.stands[self.until(time)?];
+        stand.as_ref()?.document(notes)
+    }
+
+    /// The gravest verdict on the document at a time, if it is known. The setting is the same whenever asked.
+    pub(crate) fn weight_at(
+        &self,
+        time: EventTime,
+        setting: &Setting<'_>,
+        notes: &Notes,
+    ) -> Option<Severity> {
+        let last = self.until(time)?;
+        self.weights.get_or_init(|| self.weights(setting, notes))[last]
+    }
+
+    fn weights(&self, setting: &Setting<'_>, notes: &Notes) -> Vec<Option<Severity>> {
+        let mut by_text: HashMap<&str, Option<Severity>> = HashMap::new();
+        let judged =
+            |stand: &Stand| Some(analysis::judge(&*stand.document(notes)?, setting).first()?.severity);
+        let mut weights = Vec::with_capacity(self.stands.len());
+        for (_, stand) in &self.stands {
+            weights.push(stand.as_ref().and_then(|stand| match stand {
+                Stand::Text(text) => *by_text.entry(text).or_insert_with(|| judged(stand)),
+                Stand::Made(_) => judged(stand),
+            }));
+        }
+        weights
+    }
+}
