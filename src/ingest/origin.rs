@@ -96,14 +96,18 @@ fn delivery_time(text: &str) -> Option<EventTime> {
         return None;
     }
     let seconds = time.get(4..).filter(|s| !s.is_empty()).unwrap_or("00");
-    EventTime::parse(&format!(
-        "{}-{}-{}T{}:{}:{seconds}Z",
-        &date[..4],
-        &date[4..6],
-        &date[6..],
-        &time[..2],
-        &time[2..4],
-    ))
+    let mut text = *b"YYYY-MM-DDThh:mm:ssZ";
+    for (at, digits) in [
+        (0, &date[..4]),
+        (5, &date[4..6]),
+        (8, &date[6..]),
+        (11, &time[..2]),
+        (14, &time[2..4]),
+        (17, seconds),
+    ] {
+        text[at..at + digits.len()].copy_from_slice(digits.as_bytes());
+    }
+    EventTime::parse(std::str::from_utf8(&text).ok()?)
 }
 
 #[cfg(test)]
