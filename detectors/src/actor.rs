@@ -86,6 +86,8 @@ pub struct Actor {
     pub name: Arc<str>,
     /// A stable hash of the id.
     pub hash: u64,
+    /// What roles like it share, as [`role_family`] says; empty where that says nothing.
+    pub family: Arc<str>,
 }
 
 /// `userIdentity` as the parser found it. Empty strings stand for absent fields.
@@ -286,6 +288,7 @@ impl Actor {
             account: account.into(),
             name: name.into(),
             hash: crate::action::stable_hash(id.as_bytes()),
+            family: role_family(id).unwrap_or_default().into(),
         }
     }
 }

@@ -23,8 +23,6 @@ enum Form {
 const LENGTH: usize = 36;
 /// Where the first digit of each byte stands.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-/// Where the four-digit halves of eight digits stand that are read at once.
-const EIGHTS: [[usize; 2]; 4] = [[0, 4], [9, 14], [19, 24], [28, 32]];
 /// Where the hyphens stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -50,34 +48,34 @@ impl EventId {
     }
 }
 
+/// The bytes of a UUID in lower case. Without a branch and a digit at a time, for compilers make one step of many such.
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; LENGTH] = text.as_bytes().try_into().ok()?;
-    let mut bytes = [0; 16];
-    let mut are_digits = true;
-    for (four, [low, high]) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(EIGHTS) {
-        let half =
-            |at: usize| u64::from(u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]));
-        let (value, valid) = hex(half(low) | half(high) << 32);
-        *four = value;
-        are_digits &= valid;
+    let mut digits = [0; 32];
+    digits[..8].copy_from_slice(&text[..8]);
+    digits[8..12].copy_from_slice(&text[9..13]);
+    digits[12..16].copy_from_slice(&text[14..18]);
+    digits[16..20].copy_from_slice(&text[19..23]);
+    digits[20..].copy_from_slice(&text[24..]);
+    let mut wrong = 0;
+    for digit in &mut digits {
+        let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        let is_number = number < 10;
+        wrong |= u8::from(!is_number & (letter >= 6));
+        *digit = if is_number { number } else { letter.wrapping_add(10) };
     }
-    (are_digits && HYPHENS.iter().all(|place| text[*place] == b'-')).then_some(bytes)
+    let mut bytes = [0; 16];
+    for (four, eight) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(digits.as_chunks::<8>().0) {
+        *four = packed(u64::from_le_bytes(*eight)).to_le_bytes();
+    }
+    (wrong == 0 && HYPHENS.iter().all(|place| text[*place] == b'-')).then_some(bytes)
 }
 
-/// The value of eight digits in lower case, the first in the lowest byte, and whether they are that.
-fn hex(digits: u64) -> ([u8; 4], bool) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const LOW_HALVES: u64 = ONES * 0x0f;
-    const HIGH_HALVES: u64 = ONES * 0xf0;
-    // Letters have bit 6 set, and `a` a 1 in its low half.
-    let values = (digits & LOW_HALVES) + ((digits >> 6) & ONES) * 9;
-    // Back to digits: what was none comes out as something else, or was too large a value.
-    let are_letters = (values.wrapping_add(ONES * 6) >> 4) & ONES;
-    let again = values.wrapping_add(ONES * 48).wrapping_add(are_letters * 39);
-    let valid = again == digits && values & HIGH_HALVES == 0;
+/// Four bytes of eight digits' values, one a byte.
+fn packed(values: u64) -> u32 {
     let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
-    let [a, _, b, _, c, _, d, _] = pairs.to_le_bytes();
-    ([a, b, c, d], valid)
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    (fours | fours >> 16) as u32
 }
 
 impl Ord for EventId {

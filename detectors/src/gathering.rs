@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lattice::Join;
+use crate::short::Short;
 
 /// Up to this many sightings are kept as they are.
 pub const FEW: usize = 32;
@@ -32,14 +33,14 @@ pub trait Total: Join + Clone + Default + PartialEq {
 ))]
 pub enum Gathering<T: Total> {
     /// Each once, in order; of copies the smallest.
-    Few(Vec<(u64, T::Sighting)>),
+    Few(Short<(u64, T::Sighting)>),
     /// Summed up.
     Many(Box<T>),
 }
 
 impl<T: Total> Default for Gathering<T> {
     fn default() -> Self {
-        Self::Few(Vec::new())
+        Self::Few(Short::default())
     }
 }
 
@@ -50,6 +51,10 @@ impl<T: Total> Gathering<T> {
             Self::Few(few) => few,
             Self::Many(total) => return total.add(call, &sighting),
         };
+        if few.is_empty() {
+            *few = Short::One((call, sighting));
+            return;
+        }
         let first = few.partition_point(|known| known.0 < call);
         let among = few[first..].iter().take_while(|known| known.0 == call).count();
         let same = &few[first..first + among];

@@ -135,10 +135,13 @@ impl<F: Facts> Part<F> {
     fn grow(&mut self, key: KeyRef<'_>, hash: u64, new: impl FnOnce() -> Key) -> &mut F {
         let Self { table, open } = self;
         let is_key = |e: &Entry<F>| e.hash == hash && e.key.as_ref() == key;
-        let entry = table
-            .entry(hash, is_key, |e| e.hash)
-            .or_insert_with(|| Entry { hash, key: new(), facts: F::default(), is_open: false })
-            .into_mut();
+        let entry = match table.find_entry(hash, is_key) {
+            Ok(known) => known.into_mut(),
+            Err(absent) => {
+                let entry = Entry { hash, key: new(), facts: F::default(), is_open: false };
+                absent.into_table().insert_unique(hash, entry, |e| e.hash).into_mut()
+            }
+        };
         entry.mark(open);
         &mut entry.facts
     }
@@ -190,10 +193,9 @@ impl<F: Facts> Ledger<F> {
         Self::of_parts((0..count.max(1)).map(|_| Part::default()).collect())
     }
 
-    /// Takes a part out, as a ledger of one part, and leaves it empty.
+    /// Takes a part out, as a ledger of one part, and leaves it empty. For facts that will be joined again, whoever holds
+    /// them until then: the ledger goes by what it remembers of them, and need not learn it twice.
     pub fn take_part(&mut self, part: usize) -> Self {
-        // Facts go: what was learnt may have to be learnt again.
-        self.memo = F::Memo::default();
         let emptied = self.parts[part].emptied();
         Self::of_parts(vec![std::mem::replace(&mut self.parts[part], emptied)])
     }

@@ -24,6 +24,7 @@ pub mod json;
 pub mod lattice;
 pub mod ledger;
 pub mod policy_change;
+pub mod short;
 pub mod story;
 mod strings;
 #[cfg(test)]

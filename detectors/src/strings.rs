@@ -14,6 +14,7 @@ use crate::finding::Circumstances;
 pub struct Strings {
     table: HashTable<(u64, Arc<str>)>,
     circumstances: Recent<Circumstances>,
+    empty: Arc<str>,
 }
 
 impl Strings {
@@ -22,6 +23,9 @@ impl Strings {
 
     /// The string, shared with earlier equal ones.
     pub fn share(&mut self, text: &str) -> Arc<str> {
+        if text.is_empty() {
+            return Arc::clone(&self.empty);
+        }
         if self.table.len() >= Self::MAX {
             self.table.clear();
         }
@@ -37,7 +41,7 @@ impl Strings {
     pub(crate) fn circumstances(&mut self, event: &Event<'_>, error_code: &str) -> Arc<Circumstances> {
         let (action, session) = (event.action, &event.session);
         let texts = [event.source_ip, session.name, session.access_key, error_code];
-        let hash = mixed(action.id.0, texts);
+        let hash = glance(action.id.0, texts);
         let is_same = |known: &Circumstances| {
             let code = known.error_code.as_deref().unwrap_or_default();
             [&*known.source_ip, &*known.session, &*known.access_key, code] == texts
@@ -64,6 +68,24 @@ pub(crate) fn mixed<const N: usize>(begin: u64, texts: [&str; N]) -> u64 {
     texts.iter().fold(begin, |hash, text| match text.len() {
         0 => hash.rotate_left(23),
         _ => hash.rotate_left(23) ^ stable_hash(text.as_bytes()),
+    })
+}
+
+/// The same from the ends of the texts alone: enough to find a place for what is compared whole before it is taken.
+#[inline]
+pub(crate) fn glance<const N: usize>(begin: u64, texts: [&str; N]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    texts.iter().fold(begin, |hash, text| {
+        let text = text.as_bytes();
+        let ends = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(27)
+            }
+            _ if text.is_empty() => 0,
+            _ => stable_hash(text),
+        };
+        let mixed = (hash ^ ends ^ text.len() as u64).wrapping_mul(ODD);
+        mixed ^ mixed >> 32
     })
 }
 
@@ -110,12 +132,98 @@ impl<T> Clone for Recent<T> {
     }
 }
 
+/// Answers to questions about texts that repeat, such as the parts of a record, each in the one place its text gives it.
+#[derive(Debug)]
+pub(crate) struct Answers<T> {
+    slots: Vec<Option<Answer<T>>>,
+}
+
+#[derive(Debug)]
+struct Answer<T> {
+    question: u64,
+    text: String,
+    answer: T,
+}
+
+impl<T: Copy> Answers<T> {
+    const SLOTS: usize = 1_024;
+    /// Longer texts are not kept.
+    const LONGEST: usize = 1_024;
+
+    /// The answer, found now unless the question was put about the same text of late.
+    pub(crate) fn of(&mut self, question: u64, text: &str, find: impl FnOnce() -> T) -> T {
+        if text.len() > Self::LONGEST {
+            return find();
+        }
+        if self.slots.is_empty() {
+            self.slots.resize_with(Self::SLOTS, || None);
+        }
+        let slot = &mut self.slots[glance(question, [text]) as usize % Self::SLOTS];
+        match slot {
+            Some(known) if known.question == question && known.text == text => known.answer,
+            Some(known) => {
+                (known.question, known.answer) = (question, find());
+                known.text.clear();
+                known.text.push_str(text);
+                known.answer
+            }
+            None => slot.insert(Answer { question, text: text.to_owned(), answer: find() }).answer,
+        }
+    }
+}
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self { slots: Vec::new() }
+    }
+}
+
+/// Where a piece of a text stands in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    start: usize,
+    length: usize,
+}
+
+impl Extent {
+    /// Of a piece that was cut out of the text.
+    pub(crate) fn of(piece: &str, text: &str) -> Self {
+        let start = piece.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        debug_assert!(piece.is_empty() || text.get(start..start + piece.len()) == Some(piece));
+        Self { start, length: piece.len() }
+    }
+
+    /// The piece at this place.
+    pub(crate) fn in_text(self, text: &str) -> &str {
+        if self.length == 0 { "" } else { text.get(self.start..self.start + self.length).unwrap_or_default() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Session;
     use crate::testing::Call;
     use crate::time::EventTime;
+
+    #[test]
+    fn answers_are_those_to_the_question_about_the_text() {
+        let mut answers = Answers::default();
+        let texts = ["", "a", "to be", "or not to be, that is", "or what to be, that is", &"x".repeat(2_000)];
+        for round in 0..3 {
+            for text in texts {
+                for question in [0, 1, 1 << 40] {
+                    let answer = answers.of(question, text, || (question, text.len(), round));
+                    assert_eq!((answer.0, answer.1), (question, text.len()));
+                }
+            }
+        }
+        let mut answers = Answers::default();
+        assert_eq!([1, 2].map(|answer| answers.of(7, "now", || answer)), [1, 1]);
+        let text = "one two";
+        assert_eq!(Extent::of(&text[4..], text).in_text(text), "two");
+        assert_eq!(Extent::of("", text).in_text(text), "");
+    }
 
     #[test]
     fn equal_circumstances_are_one_and_different_ones_are_not() {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::message::Refusal;
+use super::message::{Messages, Refusal};
 use crate::actor::ActorKind;
 use crate::event::Event;
 use crate::json::str_at;
@@ -93,7 +93,7 @@ impl Code {
 }
 
 /// The sort of refusal an event tells of, with what its message says; nothing for every other event.
-pub(crate) fn refusal<'a>(event: &Event<'a>) -> Option<(Sort, Refusal<'a>)> {
+pub(crate) fn refusal<'a>(event: &Event<'a>, messages: &mut Messages) -> Option<(Sort, Refusal<'a>)> {
     if &*event.action.service == "signin" {
         return failed_sign_in(event).map(|sort| (sort, Refusal::default()));
     }
@@ -101,7 +101,7 @@ pub(crate) fn refusal<'a>(event: &Event<'a>) -> Option<(Sort, Refusal<'a>)> {
     if code == Code::Other || (code == Code::Message && !Refusal::may_be_in(event.error_message)) {
         return None;
     }
-    let message = Refusal::of(event.error_message);
+    let message = messages.read(event.error_message);
     match code {
         Code::Authentication => return Some((Sort::SignIn, message)),
         Code::Message if !message.is_refusal() => return None,
@@ -168,7 +168,7 @@ mod tests {
     use crate::time::EventTime;
 
     fn sort_of(call: &Call<'_>) -> Option<Sort> {
-        call.with(|event| refusal(event).map(|(sort, _)| sort))
+        call.with(|event| refusal(event, &mut Messages::default()).map(|(sort, _)| sort))
     }
 
     #[test]

@@ -8,8 +8,10 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use memchr::memmem::{Finder, FinderRev};
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
+
+use crate::strings::{Answers, Extent};
 
 /// Which policy refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,10 +113,10 @@ const PERFORM: &str = " is not authorized to perform: ";
 
 /// Searchers made once: making one costs more than using it.
 static PERFORMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PERFORM));
-static USER: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("User: "));
+static USER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("User: "));
 static RESOURCE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" on resource: "));
-static DENIES: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(" with an explicit deny in a"));
-static DOES_NOT_ALLOW: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(" because no "));
+static DENIES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" with an explicit deny in a"));
+static DOES_NOT_ALLOW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" because no "));
 static POLICIES: LazyLock<[(Finder<'static>, Policy); Policy::WORDS.len()]> =
     LazyLock::new(|| Policy::WORDS.map(|(words, policy)| (Finder::new(words), policy)));
 
@@ -125,7 +127,7 @@ impl<'a> Refusal<'a> {
             return Self { cause: clause(message).0, ..Self::default() };
         };
         let (before, rest) = (&message[..found], &message[found + PERFORM.len()..]);
-        let who = USER.rfind(before.as_bytes()).map_or("", |at| &before[at + USER.needle().len()..]);
+        let who = last(&USER, before).map_or("", |at| &before[at + USER.needle().len()..]);
         let (cause, at, policy) = clause(rest);
         let call = &rest[..at];
         let (action, resource) = match RESOURCE.find(call.as_bytes()) {
@@ -152,10 +154,43 @@ impl<'a> Refusal<'a> {
     }
 }
 
+/// Messages read lately: who is refused once is mostly refused again, in the same words.
+#[derive(Debug, Default)]
+pub(crate) struct Messages(Answers<Places>);
+
+/// What a message says: who, action, resource and policy by where they stand in it.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    parts: [Extent; 4],
+    cause: Cause,
+}
+
+impl Messages {
+    /// Reads a message.
+    pub(crate) fn read<'a>(&mut self, message: &'a str) -> Refusal<'a> {
+        let Places { parts, cause } = self.0.of(0, message, || {
+            let Refusal { who, action, resource, cause, policy } = Refusal::of(message);
+            Places { parts: [who, action, resource, policy].map(|part| Extent::of(part, message)), cause }
+        });
+        let [who, action, resource, policy] = parts.map(|part| part.in_text(message));
+        Refusal { who, action, resource, cause, policy }
+    }
+}
+
+/// Where the last of some words begin. Looked for from the front: that goes many bytes at a time, and they are rare.
+fn last(words: &Finder<'_>, text: &str) -> Option<usize> {
+    let mut found = None;
+    let mut from = 0;
+    while let Some(at) = words.find(&text.as_bytes()[from..]) {
+        found = Some(from + at);
+        from += at + 1;
+    }
+    found
+}
+
 /// The clause that says why, where it begins, and the policy's ARN.
 fn clause(text: &str) -> (Cause, usize, &str) {
-    let deny = DENIES.rfind(text.as_bytes());
-    let no_allow = DOES_NOT_ALLOW.rfind(text.as_bytes());
+    let (deny, no_allow) = (last(&DENIES, text), last(&DOES_NOT_ALLOW, text));
     let Some(at) = deny.max(no_allow) else { return (Cause::Unstated, text.len(), "") };
     let reason = &text[at..];
     let begin = if deny == Some(at) { DENIES.needle().len() } else { DOES_NOT_ALLOW.needle().len() };
@@ -240,6 +275,8 @@ mod tests {
             ("", "", "", Unstated, ""),
         ] {
             let refusal = Refusal::of(message);
+            let mut messages = Messages::default();
+            assert_eq!([(); 2].map(|()| messages.read(message)), [refusal; 2]);
             let found = (refusal.action, refusal.resource, refusal.cause, refusal.policy);
             assert_eq!(found, (action, resource, cause, policy), "{message}");
         }

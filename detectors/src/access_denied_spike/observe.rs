@@ -6,9 +6,9 @@ use super::changes;
 use super::denial::{Sort, refusal};
 use super::facts::{Refused, Remembered, Sighting};
 use super::grave::GraveCall;
-use super::message::Refusal;
+use super::message::{Messages, Refusal};
 use crate::action::stable_hash;
-use crate::actor::{ActorKind, role_family};
+use crate::actor::ActorKind;
 use crate::event::Event;
 use crate::finding::Evidence;
 use crate::json::str_at;
@@ -44,7 +44,7 @@ pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     if event.succeeded() && (event.read_only == Some(true) || !may_matter(event)) {
         return;
     }
-    if let Some((sort, message)) = refusal(event) {
+    if let Some((sort, message)) = refusal(event, &mut ledger.memo().messages) {
         Lesson::of(event, message).teach(sort, ledger);
     } else if event.action.is("signin", "ConsoleLogin") {
         Lesson::of(event, Refusal::default()).teach_sign_in(ledger);
@@ -202,7 +202,10 @@ impl<'a> Lesson<'a> {
 
     fn count_among_siblings(&self, ledger: &mut Ledger<Remembered>) {
         let Self { event, .. } = self;
-        let Some(family) = role_family(&event.actor.id) else { return };
+        let family = &*event.actor.family;
+        if family.is_empty() {
+            return;
+        }
         let (facts, _) = ledger.grow(KeyRef { class: SIBLINGS, account: "", entity: family });
         if event.on_time() {
             facts.siblings.minute(event.time).0.insert(event.call.0, Arc::clone(&event.actor.id));
@@ -233,7 +236,10 @@ fn grave_label<'a>(event: &'a Event<'_>, message: &Refusal<'a>) -> Option<&'a st
 
 /// Refusals of late: who is refused once is mostly refused again.
 #[derive(Debug, Default)]
-pub struct Lately(Recent<Asked>);
+pub struct Lately {
+    asked: Recent<Asked>,
+    messages: Messages,
+}
 
 /// A refusal, and what was asked for.
 #[derive(Debug)]
@@ -254,7 +260,7 @@ impl Lately {
                 && known.refused.cause == message.cause
                 && known.refused.console == console
         };
-        if let Some(known) = self.0.get(hash, is_same) {
+        if let Some(known) = self.asked.get(hash, is_same) {
             return Arc::clone(&known.refused);
         }
         let refused = Arc::new(Refused {
@@ -268,7 +274,7 @@ impl Lately {
             region: strings.share(event.region),
             account: strings.share(event.account),
         });
-        self.0.keep(hash, Asked { permission: message.action.into(), refused: Arc::clone(&refused) });
+        self.asked.keep(hash, Asked { permission: message.action.into(), refused: Arc::clone(&refused) });
         refused
     }
 }

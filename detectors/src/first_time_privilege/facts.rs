@@ -340,7 +340,12 @@ impl Join for Pioneers {
 /// What roles and people of Identity Center have siblings by: the role's name, or the permission set's without the suffix
 /// each account gives it.
 pub(super) fn sibling_name(kind: ActorKind, actor_id: &str) -> Option<&str> {
-    matches!(kind, ActorKind::Role | ActorKind::IdentityCenterUser).then(|| role_family(actor_id))?
+    has_siblings(kind).then(|| role_family(actor_id))?
+}
+
+/// Whether actors of this kind have siblings.
+pub(super) fn has_siblings(kind: ActorKind) -> bool {
+    matches!(kind, ActorKind::Role | ActorKind::IdentityCenterUser)
 }
 
 /// The hash of an actor, from its key.

@@ -3,7 +3,7 @@
 //! Nearly every event repeats what its actor did earlier that day, and ends after a glance at what was done lately. What the actor shares with others is only told when the actor's own facts changed: stretches are closed
 //! sets of uses, so an event inside the actor's stretch lies inside the shared one already.
 
-use super::facts::{self, ActionUse, ActorFacts, Common, Named, Remembered, Shared, sibling_name};
+use super::facts::{self, ActionUse, ActorFacts, Common, Named, Remembered, Shared, has_siblings};
 use super::origin::{Network, client, sign_in};
 use super::stretches::Stretches;
 use crate::action::{Action, stable_hash};
@@ -51,8 +51,9 @@ pub(super) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         return;
     }
     share(event, news, ledger.grow(facts::account_key(event.account)).0);
-    if let Some(name) = sibling_name(event.actor.kind, &event.actor.id).filter(|name| !name.is_empty()) {
-        share(event, news, ledger.grow(facts::siblings_key(name)).0);
+    let family = &*event.actor.family;
+    if has_siblings(event.actor.kind) && !family.is_empty() {
+        share(event, news, ledger.grow(facts::siblings_key(family)).0);
     }
 }
 

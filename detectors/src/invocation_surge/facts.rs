@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::bottom::Bottom;
-use super::observe::Told;
+use super::told::Told;
 use crate::action::stable_hash;
 use crate::finding::Evidence;
 use crate::gathering::{Gathering, Total, different_calls};
@@ -259,7 +259,7 @@ impl Bucket for Minute {
         for minute in minutes {
             match minute {
                 Self::Few(few) => {
-                    for (call, Sighting { evidence, call: told, measure }) in few {
+                    for (call, Sighting { evidence, call: told, measure }) in few.iter() {
                         shape.name(measure.as_deref(), &told.name);
                         shape.sample(*call, (evidence, told));
                     }

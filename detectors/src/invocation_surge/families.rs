@@ -172,6 +172,11 @@ impl Family {
         Some((family, subject))
     }
 
+    /// The thing called is a Lambda function.
+    pub(super) fn is_of_functions(self) -> bool {
+        matches!(self, Self::Function | Self::Attempts)
+    }
+
     /// Different things are counted, not calls.
     pub(super) fn counts_names(self) -> bool {
         matches!(self, Self::Secrets | Self::Parameters)

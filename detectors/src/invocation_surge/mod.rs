@@ -14,6 +14,7 @@ mod observe;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use bottom::Bottom;
 pub use config::Config;

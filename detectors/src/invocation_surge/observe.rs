@@ -8,13 +8,15 @@ use super::config::LEAST_THROTTLED;
 use super::facts::{Call, Measure, Minute, Remembered, Sighting};
 use super::families::{self, Family, Row, Subject};
 use super::kin::introduce;
+use super::told::{Place, Story, Telling, Told, unversioned};
 use crate::action::{Action, stable_hash};
-use crate::actor::{account_of_arn, arn_part, colon};
+use crate::actor::account_of_arn;
 use crate::event::{Category, Event};
-use crate::finding::{Circumstances, Evidence};
+use crate::event_id::EventId;
+use crate::finding::Evidence;
 use crate::json::{self, Member, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
-use crate::strings::{Recent, Strings, mixed};
+use crate::strings::{Extent, Strings};
 
 /// The key of an account, and of all accounts: since when it is watched, and which there are.
 pub(super) const ACCOUNT: Class = Class(255);
@@ -73,23 +75,34 @@ fn invocation(event: &Event<'_>, row: &Row, outcome: Outcome, ledger: &mut Ledge
     if row.family == Family::Decrypts && via_aws(event) {
         return;
     }
-    let names = names(row, event);
+    let names = names(row, event, ledger.memo());
     if row.family == Family::Parameters
         && names.as_slice().iter().any(|name| name.starts_with(PUBLIC_PARAMETERS))
     {
         return;
     }
-    let target = target(row, event);
-    let owner = match account_of_arn(&target) {
-        "" => event.account,
-        owner => owner,
+    let target = Target::of(row, event, ledger.memo());
+    let owner = target.owner(event);
+    let trigger = match row.family {
+        Family::Function => trigger(event, ledger.memo()),
+        _ => Cow::Borrowed(""),
     };
-    let counted = Counted::of(event, row.family, &target, names.as_slice());
+    let counted = Counted {
+        measure: Measure::of(event, row.family, names.as_slice()).map(Arc::new),
+        event,
+        family: row.family,
+        target: &target.name,
+        names: names.as_slice(),
+        target_hash: target.hash,
+        trigger,
+        event_id: OnceCell::new(),
+        place: OnceCell::new(),
+    };
     for subject in row.family.traits().subjects {
         let key = |account, entity| KeyRef { class: row.family.class(*subject), account, entity };
         let (key, hash) = match subject {
             Subject::Throttled if outcome != Outcome::Throttled => continue,
-            Subject::Target | Subject::Throttled => (key(owner, &target), counted.target_hash),
+            Subject::Target | Subject::Throttled => (key(owner, &target.name), target.hash),
             Subject::Actor if !event.session.invoked_by.is_empty() => {
                 let service = event.session.invoked_by;
                 (key(event.account, service), stable_hash(service.as_bytes()))
@@ -109,7 +122,17 @@ fn change(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let mut buffer = [0; 128];
     let entity = in_region(event.region, &event.action.label, &mut buffer);
     let key = KeyRef { class: Family::Api.class(Subject::Target), account: event.account, entity: &entity };
-    let counted = Counted::of(event, Family::Api, &event.action.label, &[]);
+    let counted = Counted {
+        event,
+        family: Family::Api,
+        target: &event.action.label,
+        names: &[],
+        target_hash: event.action.id.0,
+        measure: Measure::of(event, Family::Api, &[]).map(Arc::new),
+        trigger: Cow::Borrowed(""),
+        event_id: OnceCell::new(),
+        place: OnceCell::new(),
+    };
     counted.count(Subject::Target, (key, stable_hash(entity.as_bytes())), ledger);
 }
 
@@ -140,31 +163,12 @@ struct Counted<'a> {
     /// What made a service call a function.
     trigger: Cow<'a, str>,
     /// The same under every key, made when the first wants it.
-    evidence: OnceCell<Evidence>,
+    event_id: OnceCell<EventId>,
+    /// Where what is told of it stands.
+    place: OnceCell<Place>,
 }
 
 impl<'a> Counted<'a> {
-    fn of(event: &'a Event<'a>, family: Family, target: &'a str, names: &'a [Cow<'a, str>]) -> Self {
-        let trigger = match family {
-            Family::Function => event.parts.request.top_str_of(&SOURCE_ARN).unwrap_or_default(),
-            _ => Cow::Borrowed(""),
-        };
-        Self {
-            event,
-            family,
-            target,
-            names,
-            target_hash: if family == Family::Api {
-                event.action.id.0
-            } else {
-                stable_hash(target.as_bytes())
-            },
-            measure: Measure::of(event, family, names).map(Arc::new),
-            trigger,
-            evidence: OnceCell::new(),
-        }
-    }
-
     fn count(&self, subject: Subject, (key, hash): (KeyRef<'_>, u64), ledger: &mut Ledger<Remembered>) {
         let event = self.event;
         let (facts, strings, told) = ledger.grow_hashed(key, hash);
@@ -178,12 +182,12 @@ impl<'a> Counted<'a> {
                 calls.count(event.call.0, self.measure.as_deref(), self.name());
                 calls.shape.calls.insert_with(event.call.0, || self.told(subject, (told, strings)));
                 if calls.shape.evidence.wants(event.time) {
-                    calls.shape.evidence.insert(self.evidence(strings).clone());
+                    calls.shape.evidence.insert(self.evidence((told, strings)));
                 }
             }
             few => {
                 let call = self.told(subject, (told, strings));
-                let (evidence, measure) = (self.evidence(strings).clone(), self.measure.clone());
+                let (evidence, measure) = (self.evidence((told, strings)), self.measure.clone());
                 few.insert(event.call.0, Sighting { evidence, call, measure });
             }
         }
@@ -196,7 +200,7 @@ impl<'a> Counted<'a> {
                 _ => day.counted.insert_with(event.call.0, || ()),
             }
             if day.first.wants(event.time) {
-                day.first.insert(self.evidence(strings).clone());
+                day.first.insert(self.evidence((told, strings)));
             }
         }
         if facts.since.touch(event.time) {
@@ -209,48 +213,29 @@ impl<'a> Counted<'a> {
         self.names.first().map_or("", |name| &**name)
     }
 
-    fn evidence(&self, strings: &mut Strings) -> &Evidence {
-        self.evidence.get_or_init(|| Evidence::of(self.event, strings))
-    }
-
-    /// What is told of the call under a key, shared with earlier equal calls.
-    fn told(&self, subject: Subject, (told, strings): (&mut Told, &mut Strings)) -> Arc<Call> {
-        let Event { action, actor, region, .. } = self.event;
-        let name = self.name();
-        let (other, hash) = match subject {
-            Subject::Actor if self.target == &*action.label => (name, self.target_hash),
-            Subject::Actor => (self.target, self.target_hash),
-            Subject::Target | Subject::Throttled => (&*actor.id, actor.hash),
-        };
-        let circumstances = &self.evidence(strings).circumstances;
-        told.recall(circumstances, (hash, [other, name, &self.trigger, region]), strings)
-    }
-}
-
-/// Calls told of lately, each with the circumstances it was made in. Neighbouring events have most of it in common.
-#[derive(Debug, Default)]
-pub struct Told(Recent<Call>);
-
-impl Told {
-    /// `texts` are the other party, with a hash of it, the name, the trigger and the region.
-    fn recall(
-        &mut self,
-        circumstances: &Arc<Circumstances>,
-        (other, texts): (u64, [&str; 4]),
-        strings: &mut Strings,
-    ) -> Arc<Call> {
-        let hash = mixed(Arc::as_ptr(circumstances).addr() as u64 ^ other, [texts[1], texts[2], texts[3]]);
-        let is_same = |call: &Call| {
-            [&*call.other, &*call.name, &*call.trigger, &*call.region] == texts
-                && call.source == circumstances.source_ip
-                && call.session == circumstances.session
-        };
-        if let Some(known) = self.0.get(hash, is_same) {
-            return known;
+    fn evidence(&self, (told, strings): (&mut Told, &mut Strings)) -> Evidence {
+        Evidence {
+            time: self.event.time,
+            event_id: self.event_id.get_or_init(|| EventId::new(self.event.event_id)).clone(),
+            object: Arc::clone(self.event.object),
+            circumstances: self.story(told, strings).circumstances(),
         }
-        let [other, name, trigger, region] = texts.map(|text| strings.share(text));
-        let (source, session) = (Arc::clone(&circumstances.source_ip), Arc::clone(&circumstances.session));
-        self.0.keep(hash, Call { other, name, source, session, trigger, region })
+    }
+
+    /// What is told of the call under a key.
+    fn told(&self, subject: Subject, (told, strings): (&mut Told, &mut Strings)) -> Arc<Call> {
+        self.story(told, strings).call(subject)
+    }
+
+    fn story<'t>(&self, told: &'t mut Told, strings: &mut Strings) -> &'t mut Story {
+        let Self { event, target, target_hash, trigger, .. } = self;
+        let place = self.place.get_or_init(|| {
+            told.place(
+                &Telling { event, target, target_hash: *target_hash, name: self.name(), trigger },
+                strings,
+            )
+        });
+        told.at(*place)
     }
 }
 
@@ -278,24 +263,58 @@ fn know_account(account: &str, event: &Event<'_>, ledger: &mut Ledger<Remembered
     everywhere.accounts.insert_with(stable_hash(account.as_bytes()), || strings.share(account));
 }
 
-/// The thing called, as the record names it; the call itself where it names none.
-fn target<'a>(row: &Row, event: &'a Event<'_>) -> Cow<'a, str> {
-    let found = row.target.iter().find_map(|place| match place.name() {
-        "arn" => arn(event),
-        _ => event.parts.request.top_str_of(place),
-    });
-    match found {
-        Some(target) if row.family == Family::Function || row.family == Family::Attempts => {
-            function(target, event)
+/// The thing called.
+struct Target<'a> {
+    /// As the record names it; the call itself where it names none.
+    name: Cow<'a, str>,
+    /// The account in the name.
+    account: Extent,
+    /// A hash of the name.
+    hash: u64,
+}
+
+impl<'a> Target<'a> {
+    fn of(row: &Row, event: &'a Event<'_>, told: &mut Told) -> Self {
+        for place in &row.target {
+            let found = if place.name() == "arn" {
+                match told.resource(row.family, event) {
+                    Some((name, resource)) if !row.family.is_of_functions() || name.starts_with("arn:") => {
+                        return Self { name: name.into(), account: resource.account, hash: resource.hash };
+                    }
+                    found => found.map(|(name, _)| Cow::Borrowed(name)),
+                }
+            } else {
+                event.parts.request.top_str_of(place)
+            };
+            if let Some(found) = found {
+                return Self::named(
+                    if row.family.is_of_functions() { function(found, event) } else { found },
+                    event,
+                );
+            }
         }
-        Some(target) if !target.is_empty() => target,
-        _ => Cow::Borrowed(&*event.action.label),
+        Self::named(Cow::Borrowed(""), event)
+    }
+
+    fn named(name: Cow<'a, str>, event: &'a Event<'_>) -> Self {
+        let name = if name.is_empty() { Cow::Borrowed(&*event.action.label) } else { name };
+        Self { account: Extent::of(account_of_arn(&name), &name), hash: stable_hash(name.as_bytes()), name }
+    }
+
+    /// The account it belongs to: the record's where its name has none.
+    fn owner(&'a self, event: &'a Event<'_>) -> &'a str {
+        match self.account.in_text(&self.name) {
+            "" => event.account,
+            owner => owner,
+        }
     }
 }
 
-/// The first ARN of the called service in `resources`.
-fn arn<'a>(event: &'a Event<'_>) -> Option<Cow<'a, str>> {
-    event.parts.resources.arns().find(|arn| arn_part(arn, 2) == &*event.action.service).map(Cow::Borrowed)
+/// What made a service call a function.
+fn trigger<'a>(event: &'a Event<'_>, told: &mut Told) -> Cow<'a, str> {
+    let request = &event.parts.request;
+    let find = || request.top_str_of(&SOURCE_ARN).unwrap_or_default();
+    told.trigger(event.action, request.text(), find).map_or_else(find, Cow::Borrowed)
 }
 
 /// A function's ARN without version or alias, from its ARN or from its name.
@@ -305,12 +324,9 @@ fn function<'a>(named: Cow<'a, str>, event: &Event<'_>) -> Cow<'a, str> {
         let name = name.split(':').next().unwrap_or(name);
         return Cow::Owned(format!("arn:aws:lambda:{}:{}:function:{name}", event.region, event.account));
     }
-    match colon(&named, 7) {
-        Some(end) => match named {
-            Cow::Borrowed(arn) => Cow::Borrowed(&arn[..end]),
-            Cow::Owned(arn) => Cow::Owned(arn[..end].to_owned()),
-        },
-        None => named,
+    match named {
+        Cow::Borrowed(arn) => Cow::Borrowed(unversioned(arn)),
+        Cow::Owned(arn) => Cow::Owned(unversioned(&arn).to_owned()),
     }
 }
 
@@ -330,14 +346,14 @@ impl<'a> Names<'a> {
 }
 
 /// What the record tells apart within the key.
-fn names<'a>(row: &Row, event: &'a Event<'_>) -> Names<'a> {
+fn names<'a>(row: &Row, event: &'a Event<'_>, told: &mut Told) -> Names<'a> {
     if row.family == Family::Attempts {
         return Names::Few(Some(Cow::Borrowed(event.request_id)));
     }
     let request = &event.parts.request;
     for place in &row.name {
         let found = match place.name() {
-            "arn" => arn(event),
+            "arn" => told.resource(row.family, event).map(|(arn, _)| Cow::Borrowed(arn)),
             "names" => {
                 let names = event.parts.request().get("names").map_or(&[][..], json::one_or_many);
                 let names = names.iter().filter_map(Value::as_str).take(MOST_NAMES);
