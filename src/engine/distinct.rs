@@ -27,13 +27,19 @@ impl DistinctRecords {
         }
     }
 
-    /// Sorts, and gives up exactness when too many are left.
-    fn settle(&mut self) {
+    /// Brings what was counted into order, so that taking it in elsewhere is quick.
+    pub fn tidy(&mut self) {
         if self.sorted < self.ids.len() {
-            self.ids.sort_unstable();
+            // Not the unstable sort: this one makes use of stretches that are in order already.
+            self.ids.sort();
             self.ids.dedup();
             self.sorted = self.ids.len();
         }
+    }
+
+    /// Sorts, and gives up exactness when too many are left.
+    fn settle(&mut self) {
+        self.tidy();
         if self.ids.len() > EXACT / 2 {
             let mut registers = Distinct::default();
             for id in self.ids.drain(..) {
@@ -46,6 +52,10 @@ impl DistinctRecords {
 
     /// Takes in what another counter saw.
     pub fn absorb(&mut self, other: Self) {
+        if self.ids.is_empty() && self.beyond.is_none() {
+            *self = other;
+            return;
+        }
         for id in other.ids {
             self.insert(id);
         }
@@ -61,10 +71,8 @@ impl DistinctRecords {
 
     /// How many distinct records, and whether that is exact.
     pub fn count(&mut self) -> (u64, bool) {
-        if self.beyond.is_none() && self.sorted < self.ids.len() {
-            self.ids.sort_unstable();
-            self.ids.dedup();
-            self.sorted = self.ids.len();
+        if self.beyond.is_none() {
+            self.tidy();
         }
         match &self.beyond {
             Some(registers) => (registers.count(), false),

@@ -85,14 +85,27 @@ impl LocalFile {
 
     /// The order files are read in: as they were delivered; first those whose names give no time.
     pub fn order(&self, other: &Self) -> Ordering {
-        // Many are delivered in one minute, and comparing paths part by part takes long.
-        let folder = |file: &Self| Arc::as_ptr(&file.folder).cast::<u8>();
-        self.delivered.cmp(&other.delivered).then_with(|| match folder(self) == folder(other) {
+        self.delivered.cmp(&other.delivered).then_with(|| match Arc::ptr_eq(&self.folder, &other.folder) {
             true => self.name.cmp(&other.name),
-            false => {
-                self.folder.as_os_str().cmp(other.folder.as_os_str()).then_with(|| self.name.cmp(&other.name))
-            }
+            false => self.path_order(other),
         })
+    }
+
+    /// The order of the paths, part by part: by bytes, as a separator comes before all of them.
+    fn path_order(&self, other: &Self) -> Ordering {
+        let [mine, theirs] = [self, other].map(|file| file.folder.as_os_str().as_encoded_bytes());
+        let differs = mine.iter().zip(theirs).position(|(a, b)| a != b);
+        let common = differs.unwrap_or(mine.len().min(theirs.len()));
+        self.bytes_of_path(common).cmp(other.bytes_of_path(common))
+    }
+
+    /// The bytes of the path from a place in its folder on, with 0 for separators.
+    fn bytes_of_path(&self, from: usize) -> impl Iterator<Item = u8> {
+        let is_separator = |byte: u8| std::path::is_separator(char::from(byte));
+        let folder = self.folder.as_os_str().as_encoded_bytes();
+        let between = folder.last().is_some_and(|last| !is_separator(*last)).then_some(0);
+        let folder = folder[from..].iter().map(move |byte| if is_separator(*byte) { 0 } else { *byte });
+        folder.chain(between).chain(self.name.as_encoded_bytes().iter().copied())
     }
 }
 
@@ -157,12 +170,32 @@ pub fn list(paths: &[PathBuf]) -> Result<Vec<LocalFile>, IngestError> {
 /// Links are followed, and a link to a folder above itself is left out; so is a link that leads nowhere.
 fn walk(folder: &Path, listing: &mut Listing) -> Result<(), IngestError> {
     let before = listing.files.len();
-    // Whoever follows links has to ask twice about every file, and mostly there are none.
+    // Whoever follows links has to ask about every file on the way, and mostly there are none.
     if add_all(WalkDir::new(folder), folder, listing)? == Walked::UntilALink {
         listing.files.truncate(before);
         add_all(WalkDir::new(folder).follow_links(true), folder, listing)?;
     }
+    measure(&mut listing.files[before..]);
     Ok(())
+}
+
+/// Asks for the sizes of files, on all cores: nothing else can be done meanwhile. What can't be told is found out in reading.
+fn measure(files: &mut [LocalFile]) {
+    /// A thread is not worth its while for fewer.
+    const FEWEST: usize = 512;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(cores).max(FEWEST);
+    let measure = |files: &mut [LocalFile]| {
+        for file in files {
+            file.bytes = std::fs::metadata(file.path()).map_or(0, |about| about.len());
+        }
+    };
+    std::thread::scope(|scope| {
+        let mut shares = files.chunks_mut(share);
+        let own = shares.next();
+        shares.for_each(|share| drop(scope.spawn(move || measure(share))));
+        own.map(measure);
+    });
 }
 
 /// How far a walk went that does not follow links.
@@ -192,8 +225,7 @@ fn add_all(walk: WalkDir, folder: &Path, listing: &mut Listing) -> Result<Walked
         if !entry.file_type().is_file() || !is_log_name(entry.path()) {
             continue;
         }
-        let bytes = entry.metadata().map_or(0, |m| m.len());
-        listing.add(entry.path(), bytes);
+        listing.add(entry.path(), 0);
     }
     Ok(Walked::ToTheEnd)
 }
@@ -278,6 +310,25 @@ mod tests {
         std::os::unix::fs::symlink(inner.join("events.json"), folder.path().join("linked.json")).unwrap();
         let files = list(&[folder.path().to_owned()]).unwrap();
         assert_eq!(names(&files), ["events.json", "linked.json"]);
+    }
+
+    #[test]
+    fn paths_are_ordered_part_by_part() {
+        let paths = ["a", "a/b", "a/b/c", "a/b-c/a", "a/bc", "/a", "/a/b", "b", "ab/c", "a.b/c", "aa"];
+        let file = |path| {
+            let mut listing = Listing::default();
+            listing.add(Path::new(path), 0);
+            listing.files.remove(0)
+        };
+        for one in paths {
+            for other in paths {
+                assert_eq!(
+                    file(one).order(&file(other)),
+                    Path::new(one).cmp(Path::new(other)),
+                    "{one} {other}"
+                );
+            }
+        }
     }
 
     #[test]

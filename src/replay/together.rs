@@ -114,6 +114,10 @@ impl Road<'_> {
             self.take((n, file), worker, &mut stored);
         }
         drop(stored);
+        if self.letters.len() > 1 {
+            // Each in its own thread, before one of them takes in what all counted.
+            worker.tally.distinct.tidy();
+        }
         self.finish(me, worker, self.ends.len());
         self.wait_until_all_finished(self.ends.len());
         self.open_letters(me, worker);
