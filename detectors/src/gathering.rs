@@ -114,6 +114,16 @@ impl<T: Total> Join for Gathering<T> {
             (Self::Many(mine), theirs) => theirs.add_to(mine),
         }
     }
+
+    fn absorb(&mut self, other: Self) {
+        match other {
+            Self::Few(Short::One((call, sighting))) => self.insert(call, sighting),
+            Self::Few(Short::Several(few)) => {
+                few.into_iter().for_each(|(call, sighting)| self.insert(call, sighting));
+            }
+            many @ Self::Many(_) => self.join(&many),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +190,9 @@ mod tests {
                 both.join(&second);
                 both.join(&first);
                 prop_assert_eq!(&both, &whole);
+                let mut absorbed = first.clone();
+                absorbed.absorb(second);
+                prop_assert_eq!(&absorbed, &whole);
             }
         }
     }

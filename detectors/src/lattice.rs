@@ -16,6 +16,14 @@ use crate::time::{DAY, EventTime};
 pub trait Join {
     /// Takes in everything `other` knows.
     fn join(&mut self, other: &Self);
+
+    /// The same where the other is of no further use: its parts need not be copied.
+    fn absorb(&mut self, other: Self)
+    where
+        Self: Sized,
+    {
+        self.join(&other);
+    }
 }
 
 /// Nothing to know: for names that have no value.
@@ -30,6 +38,17 @@ impl<K: Ord + Clone, V: Join + Clone> Join for BTreeMap<K, V> {
                 Entry::Occupied(mut mine) => mine.get_mut().join(value),
                 Entry::Vacant(slot) => {
                     slot.insert(value.clone());
+                }
+            }
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        for (key, value) in other {
+            match self.entry(key) {
+                Entry::Occupied(mut mine) => mine.get_mut().absorb(value),
+                Entry::Vacant(slot) => {
+                    slot.insert(value);
                 }
             }
         }

@@ -152,7 +152,7 @@ impl<F: Facts> Part<F> {
         match table.entry(theirs.hash, is_key, |e| e.hash) {
             hash_table::Entry::Occupied(mut mine) => {
                 let mine = mine.get_mut();
-                mine.facts.join(&theirs.facts);
+                mine.facts.absorb(theirs.facts);
                 mine.mark(open);
             }
             hash_table::Entry::Vacant(slot) => {

@@ -1,7 +1,9 @@
 //! What repeats from record to record, kept once.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::action::stable_hash;
@@ -158,7 +160,9 @@ impl<T: Copy> Answers<T> {
         if self.slots.is_empty() {
             self.slots.resize_with(Self::SLOTS, || None);
         }
-        let slot = &mut self.slots[glance(question, [text]) as usize % Self::SLOTS];
+        // Texts of one sort begin and end alike: all of it counts.
+        let place = FixedState::default().hash_one((question, text)) as usize % Self::SLOTS;
+        let slot = &mut self.slots[place];
         match slot {
             Some(known) if known.question == question && known.text == text => known.answer,
             Some(known) => {

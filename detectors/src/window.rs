@@ -88,20 +88,40 @@ impl<B: Bucket> Default for Windows<B> {
 
 impl<B: Bucket> Join for Windows<B> {
     fn join(&mut self, other: &Self) {
-        let mut from = 0;
-        for (minute, theirs) in &other.minutes {
-            from += self.minutes[from..].partition_point(|(mine, _)| mine < minute);
-            match self.minutes.get_mut(from) {
-                Some((mine, bucket)) if mine == minute => bucket.join(theirs),
-                _ => self.minutes.insert(from, (*minute, theirs.clone())),
-            }
-        }
-        self.hours.join(&other.hours);
+        self.absorb(other.clone());
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.take_minutes(other.minutes);
+        self.hours.absorb(other.hours);
         self.days.join(&other.days);
     }
 }
 
 impl<B: Bucket> Windows<B> {
+    /// Takes in minutes in order. What two threads count in turn lies like a zip: putting one minute after the other where it
+    /// belongs would move the rest each time.
+    fn take_minutes(&mut self, theirs: Vec<(i64, B)>) {
+        let is_behind = |(first, _): &(i64, B)| self.minutes.last().is_none_or(|(last, _)| last < first);
+        if theirs.first().is_none_or(is_behind) {
+            self.minutes.extend(theirs);
+            return;
+        }
+        let mine = std::mem::take(&mut self.minutes);
+        self.minutes.reserve_exact(mine.len() + theirs.len());
+        let mut theirs = theirs.into_iter().peekable();
+        for (minute, mut bucket) in mine {
+            while let Some(earlier) = theirs.next_if(|(other, _)| *other < minute) {
+                self.minutes.push(earlier);
+            }
+            if let Some((_, same)) = theirs.next_if(|(other, _)| *other == minute) {
+                bucket.absorb(same);
+            }
+            self.minutes.push((minute, bucket));
+        }
+        self.minutes.extend(theirs);
+    }
+
     /// The bucket of the minute `time` falls into.
     pub fn minute(&mut self, time: EventTime) -> &mut B {
         let minute = time.minute();
@@ -191,6 +211,8 @@ impl<B: Bucket> Windows<B> {
         // The largest window of each hour, as (count, first, last) positions in `minutes`.
         let mut best: BTreeMap<i64, (u64, usize, usize)> = BTreeMap::new();
         let mut days = Days::default();
+        // The largest window of the hour at hand: days are told once an hour.
+        let mut at_hand: Option<(i64, u64)> = None;
         let (mut end, mut sum) = (0, 0u64);
         for start in 0..minutes.len() {
             let first = minutes[start].0;
@@ -202,14 +224,25 @@ impl<B: Bucket> Windows<B> {
                 end += 1;
             }
             let count = B::together(&minutes[start..end], sum);
-            days.take(EventTime::of_minute(first), count);
+            let hour = EventTime::of_minute(first).hour();
+            match &mut at_hand {
+                Some((known, largest)) if *known == hour => *largest = count.max(*largest),
+                other => {
+                    if let Some((hour, largest)) = other.replace((hour, count)) {
+                        days.take(EventTime::of_hour(hour), largest);
+                    }
+                }
+            }
             if count >= floor {
-                let hour = best.entry(EventTime::of_minute(first).hour()).or_insert((0, start, end));
+                let hour = best.entry(hour).or_insert((0, start, end));
                 if count > hour.0 {
                     *hour = (count, start, end);
                 }
             }
             sum -= minutes[start].2;
+        }
+        if let Some((hour, largest)) = at_hand {
+            days.take(EventTime::of_hour(hour), largest);
         }
         let hours = best
             .into_iter()

@@ -56,6 +56,15 @@ impl Join for Remembered {
         self.accounts.join(&other.accounts);
         self.kin.join(&other.kin);
     }
+
+    fn absorb(&mut self, other: Self) {
+        self.since.join(&other.since);
+        self.least = self.least.max(other.least);
+        self.calls.absorb(other.calls);
+        self.days.absorb(other.days);
+        self.accounts.join(&other.accounts);
+        self.kin.join(&other.kin);
+    }
 }
 
 impl Facts for Remembered {

@@ -313,7 +313,8 @@ impl<'a> Target<'a> {
 /// What made a service call a function.
 fn trigger<'a>(event: &'a Event<'_>, told: &mut Told) -> Cow<'a, str> {
     let request = &event.parts.request;
-    let find = || request.top_str_of(&SOURCE_ARN).unwrap_or_default();
+    // None is an empty one that stands nowhere, and an owned one would be looked for each time.
+    let find = || request.top_str_of(&SOURCE_ARN).unwrap_or(Cow::Borrowed(""));
     told.trigger(event.action, request.text(), find).map_or_else(find, Cow::Borrowed)
 }
 
