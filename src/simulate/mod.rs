@@ -36,6 +36,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use trailhound_detectors::EventTime;
+use trailhound_detectors::action::stable_hash;
 
 use archive::{Archive, Written};
 use call::Calls;
@@ -94,6 +95,16 @@ pub struct Options {
     pub shape: Shape,
     /// Other seeds give other trails.
     pub seed: u64,
+}
+
+impl Options {
+    /// The seed of everything random. Shapes of one seed share neither times nor incidents: each is a trail of its own.
+    fn stream(&self) -> u64 {
+        match self.shape {
+            Shape::Quiet => self.seed,
+            shape => self.seed ^ stable_hash(shape.name().as_bytes()),
+        }
+    }
 }
 
 /// There are only so many account ids of the kind that documentation uses.
@@ -280,8 +291,8 @@ impl<'w> Performance<'w> {
     fn new(options: &'w Options, world: &'w mut World, volume: f64) -> Self {
         let twice_trailed = world.accounts.first().filter(|_| world.accounts.len() > 1);
         let delivery =
-            Delivery::new(options.seed, &world.organization, twice_trailed.map(|account| &*account.id));
-        let dice = Dice::new(options.seed, "records");
+            Delivery::new(options.stream(), &world.organization, twice_trailed.map(|account| &*account.id));
+        let dice = Dice::new(options.stream(), "records");
         Self { world, options, volume, dice, delivery, ahead: Vec::new(), events: 0 }
     }
 
@@ -294,7 +305,7 @@ impl<'w> Performance<'w> {
             for hour in 0..24 {
                 let start = self.options.start.0 + i64::from(day) * 86_400 + hour * 3_600;
                 let volume = self.volume * (1.0 + GROWTH * f64::from(day));
-                self.hour(&Hour::new(start, self.options.seed, volume), archive)?;
+                self.hour(&Hour::new(start, self.options.stream(), volume), archive)?;
             }
             if watch(Progress { days: day + 1, events: self.events }) == Verdict::Stop {
                 return Err(SimulateError::Stopped);

@@ -91,7 +91,7 @@ pub(super) struct World {
 impl World {
     /// An organisation of accounts, still empty.
     pub(super) fn new(options: &Options, calls: Calls) -> Self {
-        let mut dice = Dice::new(options.seed, "organisation");
+        let mut dice = Dice::new(options.stream(), "organisation");
         let accounts = account_ids(&mut dice).take(options.accounts as usize).enumerate();
         Self {
             organization: format!("o-{}example", dice.base32(3).to_lowercase()),

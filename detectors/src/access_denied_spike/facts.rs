@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
+use super::firsts::Firsts;
 use super::grave::{GraveCall, Weight};
 use super::message::Cause;
 use super::observe::Lately;
@@ -305,7 +306,7 @@ pub struct Remembered {
     /// What sort of caller the key is: one, as a rule.
     pub(crate) kinds: Set<ActorKind>,
     /// By day, the first refusal of each thing: of each action to an actor, of each user from an address.
-    pub(crate) firsts: BTreeMap<i64, Few<Sample<1>, 64>>,
+    pub(crate) firsts: BTreeMap<i64, Firsts>,
     /// By hour, the first sign-ins that succeeded.
     pub(crate) sign_ins: BTreeMap<i64, Sample<4>>,
     /// What was changed in an account on a day.

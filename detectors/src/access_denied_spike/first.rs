@@ -26,8 +26,9 @@ struct First<'a> {
 }
 
 impl AccessDeniedSpike {
-    /// Grave calls refused to an actor that is hardly ever refused anything: one finding an hour. What `told` bursts hold
-    /// is told there.
+    /// Grave calls refused to an actor that is hardly ever refused anything: one finding an hour. What belongs to a burst
+    /// that was `told` in an hour before is known by then. One that begins in the same hour says nothing of it: nobody can
+    /// know of the burst yet when the first call is refused.
     pub(crate) fn judge_firsts(
         &self,
         key: &Key,
@@ -37,8 +38,11 @@ impl AccessDeniedSpike {
     ) -> Vec<Finding> {
         let mut hours: BTreeMap<i64, Vec<First<'_>>> = BTreeMap::new();
         for first in firsts(facts, around.environment.learning.forget_seconds() / DAY) {
-            if !told.iter().any(|finding| finding.window.contains(first.evidence.time)) {
-                hours.entry(first.evidence.time.hour()).or_default().push(first);
+            let time = first.evidence.time;
+            let is_known =
+                |burst: &Finding| burst.window.start.hour() < time.hour() && burst.window.contains(time);
+            if !told.iter().any(is_known) {
+                hours.entry(time.hour()).or_default().push(first);
             }
         }
         if hours.is_empty() {
@@ -62,13 +66,12 @@ impl AccessDeniedSpike {
 /// The refusals of grave calls that had not been refused within so many days before.
 fn firsts(facts: &Remembered, forget_days: i64) -> impl Iterator<Item = First<'_>> {
     let was_refused = move |label: &str, day: i64| {
-        facts.firsts.range(day - forget_days..day).any(|(_, actions)| actions.get(label).is_some())
+        facts.firsts.range(day - forget_days..day).any(|(_, actions)| actions.contains(label))
     };
     facts.firsts.iter().flat_map(move |(day, actions)| {
-        actions.iter().filter_map(move |(label, sample)| {
+        actions.iter().filter_map(move |(label, evidence)| {
             let call = GraveCall::of(label).filter(|call| call.weight == Weight::Grave)?;
-            let evidence = sample.iter().next().filter(|_| !was_refused(label, *day))?;
-            Some(First { label, call, evidence })
+            (!was_refused(label, *day)).then_some(First { label, call, evidence })
         })
     })
 }

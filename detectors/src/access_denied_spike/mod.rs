@@ -11,6 +11,7 @@ mod differential;
 mod draft;
 mod facts;
 mod first;
+mod firsts;
 mod grave;
 mod message;
 mod observe;
@@ -104,7 +105,7 @@ impl Config {
 
 impl Detector for AccessDeniedSpike {
     const NAME: &'static str = "access_denied_spike";
-    const FACTS_VERSION: u32 = 2;
+    const FACTS_VERSION: u32 = 3;
     const PURPOSE: &'static str =
         "refused calls, roles and sign-ins that stand out: probing, brute force, broken permissions";
     const DOCS: &'static str = include_str!("README.md");

@@ -176,12 +176,8 @@ impl<'a> Lesson<'a> {
 
     fn remember(&mut self, what: &str, facts: &mut Remembered, strings: &mut Strings) {
         let event = self.event;
-        let Some(first) = facts.firsts.entry(event.time.day()).or_default().grow(what, strings) else {
-            return;
-        };
-        if first.wants(event.time) {
-            first.insert(self.evidence(strings).clone());
-        }
+        let firsts = facts.firsts.entry(event.time.day()).or_default();
+        firsts.remember((what, event.time), strings, |strings| self.evidence(strings).clone());
     }
 
     /// A sign-in that succeeded, which says how those that failed ended.

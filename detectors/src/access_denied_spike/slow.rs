@@ -9,14 +9,14 @@ use crate::days::Days;
 use crate::detector::Around;
 use crate::finding::{Anchor, Evidence, Finding, Measure, Reason, Severity};
 use crate::ledger::Key;
-use crate::time::TimeRange;
+use crate::time::{EventTime, TimeRange};
 
 /// A day holds this many times what a window must.
 const OF_A_DAY: u64 = 2;
 
 impl AccessDeniedSpike {
-    /// Days on which an actor was refused many different actions, or many users failed to sign in from an address, though no
-    /// window of the day was `told`.
+    /// Days on which an actor was refused many different actions, or many users failed to sign in from an address, though
+    /// none of the `told` windows was of that day and by then.
     pub(crate) fn judge_days(
         &self,
         key: &Key,
@@ -25,13 +25,15 @@ impl AccessDeniedSpike {
         told: &[Finding],
     ) -> Vec<Finding> {
         let sizes: Days = facts.firsts.iter().map(|(day, things)| (*day, things.len() as u64)).collect();
-        let was_told = |day: i64| told.iter().any(|finding| finding.window.start.day() == day);
+        let was_told_by = |time: EventTime| {
+            let starts = told.iter().map(|finding| finding.window.start);
+            starts.filter(|start| start.day() == time.day()).any(|start| start.hour() <= time.hour())
+        };
         facts
             .firsts
             .iter()
-            .filter(|(day, _)| !was_told(**day))
             .filter_map(|(day, things)| {
-                let mut firsts: Vec<&Evidence> = things.iter().flat_map(|(_, first)| first.iter()).collect();
+                let mut firsts: Vec<&Evidence> = things.iter().map(|(_, first)| first).collect();
                 firsts.sort_unstable();
                 let own = Candidate { whose: "its own", days: &sizes, since: None };
                 let learning = &around.environment.learning;
@@ -42,6 +44,7 @@ impl AccessDeniedSpike {
                 let threshold = floor.max(self.config.above(expectation.as_ref()));
                 SlowDay { day: *day, firsts, expectation, threshold }.tell(key, facts)
             })
+            .filter(|finding| !was_told_by(finding.window.start))
             .collect()
     }
 

@@ -118,13 +118,23 @@ pub(crate) fn arn_of(change: &Change, account: &str) -> String {
 fn title(change: &Change, judged: &Judged) -> String {
     let Some(verdict) = judged.verdicts.first() else { return subject(change) };
     let actor = actor_name(change);
-    let attempt = if change.succeeded() { "" } else { "Failed attempt: " };
+    let subject = subject(change);
+    if !change.succeeded() {
+        let failed = format!("Failed {} by {actor}", change.evidence.circumstances.name);
+        return match verdict.code {
+            Code::Switch => format!("{failed}: {subject}"),
+            Code::NetworkAdmin | Code::NetworkPort | Code::NetworkOpen => {
+                format!("{failed}, for {subject}: {}", verdict.text)
+            }
+            code => format!("{failed}, by which {subject} {}", code.title()),
+        };
+    }
     match verdict.code {
-        Code::Switch => format!("{attempt}{actor} {}", verdict.text),
+        Code::Switch => format!("{actor} {}", verdict.text),
         Code::NetworkAdmin | Code::NetworkPort | Code::NetworkOpen => {
-            format!("{attempt}{}: {} (by {actor})", subject(change), verdict.text)
+            format!("{subject}: {} (by {actor})", verdict.text)
         }
-        code => format!("{attempt}{} {} (by {actor})", subject(change), code.title()),
+        code => format!("{subject} {} (by {actor})", code.title()),
     }
 }
 

@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::alert::Alert;
 use crate::ingest::local;
 use crate::simulate::{Options, Verdict, simulate};
 
@@ -48,21 +47,7 @@ fn differences(world: &World, found: &BTreeMap<String, Finding>) -> Vec<String> 
     missing.chain(extra).collect()
 }
 
-/// First refusals that live told at once, and replay tells of at another hour of the day, or as part of a burst.
-fn told_early(world: &World, found: &BTreeMap<String, Finding>) -> usize {
-    let published = world.published.lock().unwrap();
-    let is_told_otherwise = |alert: &&Alert| {
-        let start = alert.window.start().unwrap();
-        found.values().any(|f| {
-            (f.detector, &*f.entity.id) == (&*alert.detector, &*alert.entity.id)
-                && f.window.start.day() == start.day()
-        })
-    };
-    let early = published.iter().filter(|alert| alert.kind == "grave_call_denied");
-    early.filter(|alert| !found.contains_key(&alert.id)).filter(is_told_otherwise).count()
-}
-
-/// Delivered in order, each object handled within a minute. What was told early is counted by itself.
+/// Delivered in order, each object handled within a minute.
 async fn in_order(objects: &Objects) -> Vec<String> {
     let config = Config::default();
     let (_, found) = replayed_with(objects, &config);
@@ -76,13 +61,7 @@ async fn in_order(objects: &Objects) -> Vec<String> {
         process.handle(&messages, now).await;
     }
     settle(&world).await;
-    let mut differences = differences(&world, &found);
-    let early = told_early(&world, &found);
-    if early > 0 && differences.len() == early {
-        println!("told early, and then otherwise: {}", differences.join("; "));
-        differences.clear();
-    }
-    differences
+    differences(&world, &found)
 }
 
 /// Delivered in any order, half of it twice, to so many at once.
