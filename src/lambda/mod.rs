@@ -61,7 +61,7 @@ pub async fn run() -> Result<(), Error> {
 
 impl Function {
     async fn start() -> Result<Self, StartError> {
-        let sdk = aws::of_function().await;
+        let sdk = aws::of_function();
         let Environment { table, topic, function, settings, configuration } = Environment::read(&sdk).await?;
         let ports = Ports {
             table: DynamoTable::new(aws::dynamodb(&sdk), table),
