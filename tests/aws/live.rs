@@ -125,9 +125,8 @@ fn killed_and_refused_it_loses_nothing() {
     under_faults(Trail::small(folder.path(), 23), &how, 15, 1);
 }
 
-/// Minutes: `cargo test --release --test aws ten_thousand -- --ignored --nocapture`.
 #[test]
-#[ignore = "takes minutes: run it with --release -- --ignored --nocapture"]
+#[ignore = "takes minutes: scripts/try-aws --long"]
 fn ten_thousand_objects_under_faults_and_nothing_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options { days: 20, accounts: 4, events_per_day: 2_000, seed: 24, ..Options::default() };
@@ -268,6 +267,6 @@ fn a_function_asks_for_work_soon_after_its_start() {
         (0..15).map(|_| Function::start(&pocket.environment()).startup()).collect();
     times.sort_unstable();
     println!("process start to first next: median {:?} of {times:?}", times[7]);
-    // For the debug build of a busy machine; `--release -- --nocapture` prints the figure of docs/operating.md.
+    // For the debug build of a busy machine; `scripts/try-aws --long` prints the figure of docs/operating.md.
     assert!(times[7] < Duration::from_secs(2));
 }

@@ -89,7 +89,10 @@ impl Function {
         let (ask, asked) = channel();
         std::thread::spawn(move || serve(&listener, &queue, &answer, &ask));
         let started = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trailhound-lambda"))
+        // Another build of it can be tried: the one to be deployed.
+        let binary = std::env::var_os("TRAILHOUND_LAMBDA");
+        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_trailhound-lambda").into());
+        let mut child = Command::new(binary)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .env("AWS_LAMBDA_RUNTIME_API", address)

@@ -51,7 +51,9 @@ impl Firsts {
         }
         let is_harmless = GraveCall::of(what).is_none_or(|call| call.weight != Weight::Grave);
         if self.0.len() >= KEPT
-            && self.last().is_some_and(|(_, last)| (is_harmless, time) > (last.is_harmless, last.evidence.time))
+            && self
+                .last()
+                .is_some_and(|(_, last)| (is_harmless, time) > (last.is_harmless, last.evidence.time))
         {
             return;
         }
