@@ -114,29 +114,24 @@ pub struct Silenced {
 }
 
 /// Sifts findings. The first suppression that matches counts it.
-pub fn sift(findings: Vec<Finding>, suppressions: &[Suppression]) -> Sifted {
+pub fn sift(mut findings: Vec<Finding>, suppressions: &[Suppression]) -> Sifted {
     let mut silenced: Vec<Silenced> = suppressions
         .iter()
         .map(|s| Silenced { reason: s.reason.clone(), expires: s.expires, count: 0, expired: 0 })
         .collect();
-    let mut kept = Vec::with_capacity(findings.len());
-    for finding in findings {
-        let mut is_kept = true;
+    findings.retain(|finding| {
         for (suppression, silenced) in suppressions.iter().zip(&mut silenced) {
-            if suppression.matches(&finding) {
+            if suppression.matches(finding) {
                 if suppression.expires.holds_at(finding.window.end) {
                     silenced.count += 1;
-                    is_kept = false;
-                    break;
+                    return false;
                 }
                 silenced.expired += 1;
             }
         }
-        if is_kept {
-            kept.push(finding);
-        }
-    }
-    Sifted { kept, silenced }
+        true
+    });
+    Sifted { kept: findings, silenced }
 }
 
 /// A text in which `*` stands for any characters and `?` for one.

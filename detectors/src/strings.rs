@@ -65,11 +65,11 @@ impl Strings {
     }
 }
 
-/// A hash of some texts, begun with a well-mixed number.
+/// A hash of some texts, begun with a well-mixed number: for this run alone.
 pub(crate) fn mixed<const N: usize>(begin: u64, texts: [&str; N]) -> u64 {
     texts.iter().fold(begin, |hash, text| match text.len() {
         0 => hash.rotate_left(23),
-        _ => hash.rotate_left(23) ^ stable_hash(text.as_bytes()),
+        _ => hash.rotate_left(23) ^ FixedState::default().hash_one(text.as_bytes()),
     })
 }
 
@@ -91,7 +91,8 @@ pub(crate) fn glance<const N: usize>(begin: u64, texts: [&str; N]) -> u64 {
     })
 }
 
-/// Values seen lately, each in the one place its hash gives it; a newer one pushes out an older.
+/// Values seen lately, each in one of the two places its hash gives it; the newest pushes the one before it to the other
+/// place, and out what was there.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     slots: Vec<Option<(u64, Arc<T>)>>,
@@ -101,9 +102,13 @@ impl<T> Recent<T> {
     const SLOTS: usize = 2_048;
 
     /// The value of a hash for which `is_same` holds.
-    pub(crate) fn get(&self, hash: u64, is_same: impl FnOnce(&T) -> bool) -> Option<Arc<T>> {
-        let (known, value) = self.slots.get(Self::place(hash))?.as_ref()?;
-        (*known == hash && is_same(value)).then(|| Arc::clone(value))
+    pub(crate) fn get(&self, hash: u64, is_same: impl Fn(&T) -> bool) -> Option<Arc<T>> {
+        let place = Self::place(hash);
+        let at = |place: usize| {
+            let (known, value) = self.slots.get(place)?.as_ref()?;
+            (*known == hash && is_same(value)).then(|| Arc::clone(value))
+        };
+        at(place).or_else(|| at(place ^ 1))
     }
 
     /// Keeps a value.
@@ -112,7 +117,8 @@ impl<T> Recent<T> {
             self.slots.resize_with(Self::SLOTS, || None);
         }
         let value = Arc::new(value);
-        self.slots[Self::place(hash)] = Some((hash, Arc::clone(&value)));
+        let place = Self::place(hash);
+        self.slots[place ^ 1] = self.slots[place].replace((hash, Arc::clone(&value)));
         value
     }
 
@@ -227,6 +233,18 @@ mod tests {
         let text = "one two";
         assert_eq!(Extent::of(&text[4..], text).in_text(text), "two");
         assert_eq!(Extent::of("", text).in_text(text), "");
+    }
+
+    #[test]
+    fn two_of_one_place_stay() {
+        let mut recent = Recent::default();
+        let hashes = [7, 7 + Recent::<u64>::SLOTS as u64, 7 + 2 * Recent::<u64>::SLOTS as u64];
+        for hash in hashes {
+            recent.keep(hash, hash);
+        }
+        let known = hashes.map(|hash| recent.get(hash, |value| *value == hash).map(|value| *value));
+        assert_eq!(known, [None, Some(hashes[1]), Some(hashes[2])]);
+        assert_eq!(recent.get(hashes[2], |_| false), None);
     }
 
     #[test]

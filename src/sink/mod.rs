@@ -13,9 +13,13 @@ use crate::alert::Alert;
 
 /// Writes alerts as JSON, one a line.
 pub fn json_lines(out: &mut impl Write, alerts: &[Alert]) -> io::Result<()> {
+    // What is written to is asked once a line, not once a word.
+    let mut line = Vec::new();
     for alert in alerts {
-        serde_json::to_writer(&mut *out, alert)?;
-        out.write_all(b"\n")?;
+        line.clear();
+        serde_json::to_writer(&mut line, alert)?;
+        line.push(b'\n');
+        out.write_all(&line)?;
     }
     Ok(())
 }

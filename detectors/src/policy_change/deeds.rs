@@ -6,8 +6,9 @@ use crate::actor::ActorKind;
 use crate::event::Event;
 use crate::finding::Severity;
 use crate::policy_change::calls::Call;
+use crate::policy_change::documents::Digest;
 use crate::policy_change::extract;
-use crate::policy_change::facts::{Digest, What};
+use crate::policy_change::facts::What;
 use crate::strings::{Recent, mixed};
 
 /// Calls with longer parameters, bytes, are read every time.

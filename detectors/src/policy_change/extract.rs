@@ -66,8 +66,11 @@ fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         evidence: Evidence::with_code(event, failure(event), strings),
         weight: deed.weight,
     };
-    facts.insert(event.time, event.call, &change, deed.effect.text.as_ref());
-    steps::of_change(event, &change, ledger);
+    let step = steps::of_change(event, &change);
+    facts.insert(event.time, event.call, change, deed.effect.text.as_ref());
+    if let Some(step) = step {
+        steps::take(event, step, ledger);
+    }
 }
 
 /// Reads what an event did from its parameters and its answer.

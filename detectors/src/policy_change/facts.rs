@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::actor::ActorKind;
 use crate::environment::Organization;
@@ -18,6 +17,8 @@ use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::calls;
 use crate::policy_change::deeds::Read;
 use crate::policy_change::document::Document;
+use crate::policy_change::documents::{Digest, Documents};
+use crate::policy_change::full::Hour;
 use crate::policy_change::notes::Notes;
 use crate::policy_change::steps::Steps;
 use crate::policy_change::verdict::Code;
@@ -26,20 +27,6 @@ use crate::time::EventTime;
 /// More changes of one resource in one hour are not all kept: the gravest are, and of equally grave ones the first. So
 /// who floods a resource with changes can't hide one among them.
 pub(crate) const MAX_AN_HOUR: usize = 48;
-
-/// A document, by the first half of the SHA-256 of its text: a re-apply costs no second copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Digest([u8; 16]);
-
-impl Digest {
-    /// The digest of a document's text.
-    pub(crate) fn of(text: &str) -> Self {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
-        Self(digest)
-    }
-}
 
 /// What a call did to the resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,43 +134,67 @@ impl Change {
 type Moment = (EventTime, u64, u8);
 
 /// The facts of a resource, or of an actor.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Remembered {
     changes: BTreeMap<Moment, Change>,
-    /// Exactly the documents that changes refer to.
-    documents: BTreeMap<Digest, Arc<str>>,
+    documents: Documents,
     /// What an actor did; nothing in facts of a resource.
     pub(crate) steps: Steps,
+    /// The hour that grew last. No fact: it follows from the changes.
+    #[serde(skip)]
+    hour: Option<Hour<Moment>>,
+}
+
+/// Facts as they are stored.
+#[derive(Deserialize)]
+struct Stored {
+    changes: BTreeMap<Moment, Change>,
+    documents: BTreeMap<Digest, Arc<str>>,
+    steps: Steps,
+}
+
+impl From<Stored> for Remembered {
+    fn from(Stored { changes, documents, steps }: Stored) -> Self {
+        let mut facts = Self { steps, ..Self::default() };
+        for (moment, change) in changes {
+            let text = change.digest().and_then(|digest| documents.get(&digest));
+            facts.add(moment, change, text);
+        }
+        facts
+    }
+}
+
+impl PartialEq for Remembered {
+    fn eq(&self, other: &Self) -> bool {
+        self.changes == other.changes && self.documents == other.documents && self.steps == other.steps
+    }
 }
 
 impl Remembered {
     /// Adds a change, with the document it refers to. Of two effects of a sort that one call had, the smaller stays, whichever
     /// came first.
-    pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: &Change, text: Option<&Arc<str>>) {
+    pub(crate) fn insert(&mut self, time: EventTime, call: CallId, change: Change, text: Option<&Arc<str>>) {
         let moment = (time, call.0, change.effect());
-        if self.is_passed_over(moment, change.weight) {
-            return;
-        }
-        if let (Some(digest), Some(text)) = (change.digest(), text) {
-            self.documents.entry(digest).or_insert_with(|| Arc::clone(text));
-        }
-        let is_new = self.add(moment, change.clone());
-        let is_over = self.bound(time.hour());
-        if !is_new || is_over {
-            self.tidy();
+        let rank = (Reverse(change.weight), moment);
+        let known = self.hour.take().filter(|known| known.hour == time.hour());
+        let mut hour = known.unwrap_or_else(|| self.look_at(time.hour()));
+        if hour.count >= MAX_AN_HOUR && !self.changes.contains_key(&moment) {
+            let Some(last) = hour.last.filter(|last| rank < *last) else {
+                self.hour = Some(hour);
+                return;
+            };
+            self.remove(last.1);
+            self.add(moment, change, text);
+        } else if self.add(moment, change, text) {
+            hour.take(rank);
+            self.hour = Some(hour);
         }
     }
 
-    /// Whether a change would not be kept, because its hour is full of graver or earlier ones.
-    fn is_passed_over(&self, moment: Moment, weight: Severity) -> bool {
-        let hour = self.changes.range(of_hour(moment.0.hour()));
-        let mut count = 0;
-        let is_before = |(known, change): (&Moment, &Change)| {
-            (Reverse(change.weight), *known) <= (Reverse(weight), moment)
-        };
-        hour.inspect(|_| count += 1).all(is_before)
-            && count >= MAX_AN_HOUR
-            && !self.changes.contains_key(&moment)
+    fn look_at(&self, hour: i64) -> Hour<Moment> {
+        let changes = self.changes.range(of_hour(hour));
+        Hour::of(hour, changes.map(|(moment, change)| (Reverse(change.weight), *moment)))
     }
 
     /// The changes in order, each with its time.
@@ -193,30 +204,44 @@ impl Remembered {
 
     /// The text of a document.
     pub(crate) fn text(&self, digest: Digest) -> Option<&Arc<str>> {
-        self.documents.get(&digest)
+        self.documents.get(digest)
     }
 
     /// Whether there was none for the moment.
-    fn add(&mut self, moment: Moment, change: Change) -> bool {
-        match self.changes.entry(moment) {
-            Entry::Occupied(mut known) => {
-                if change < *known.get() {
-                    known.insert(change);
-                }
-                false
-            }
+    fn add(&mut self, moment: Moment, change: Change, text: Option<&Arc<str>>) -> bool {
+        let digest = change.digest();
+        let before = match self.changes.entry(moment) {
+            Entry::Occupied(known) if *known.get() <= change => return false,
+            Entry::Occupied(mut known) => Some(known.insert(change)),
             Entry::Vacant(slot) => {
                 slot.insert(change);
-                true
+                None
             }
+        };
+        if let (Some(digest), Some(text)) = (digest, text) {
+            self.documents.refer(digest, text);
         }
+        self.release(before.as_ref());
+        before.is_none()
     }
 
-    /// Keeps the gravest changes of an hour; whether some had to go.
-    fn bound(&mut self, hour: i64) -> bool {
+    fn remove(&mut self, moment: Moment) {
+        let gone = self.changes.remove(&moment);
+        self.release(gone.as_ref());
+    }
+
+    fn release(&mut self, gone: Option<&Change>) {
+        if let Some(digest) = gone.and_then(Change::digest) {
+            self.documents.release(digest);
+        }
+        self.hour = None;
+    }
+
+    /// Keeps the gravest changes of an hour.
+    fn bound(&mut self, hour: i64) {
         let over = self.changes.range(of_hour(hour)).count().saturating_sub(MAX_AN_HOUR);
         if over == 0 {
-            return false;
+            return;
         }
         let mut ranked: Vec<_> = self
             .changes
@@ -225,19 +250,8 @@ impl Remembered {
             .collect();
         ranked.sort_unstable();
         for (_, Reverse(moment)) in ranked.into_iter().take(over) {
-            self.changes.remove(&moment);
+            self.remove(moment);
         }
-        true
-    }
-
-    /// Drops documents no change refers to.
-    fn tidy(&mut self) {
-        if self.documents.is_empty() {
-            return;
-        }
-        let mut referred: Vec<Digest> = self.changes.values().filter_map(Change::digest).collect();
-        referred.sort_unstable();
-        self.documents.retain(|digest, _| referred.binary_search(digest).is_ok());
     }
 }
 
@@ -284,12 +298,10 @@ impl What {
 
 impl Join for Remembered {
     fn join(&mut self, other: &Self) {
-        for (digest, text) in &other.documents {
-            self.documents.entry(*digest).or_insert_with(|| Arc::clone(text));
-        }
         let mut hours: Vec<i64> = Vec::new();
         for (moment, change) in &other.changes {
-            self.add(*moment, change.clone());
+            let text = change.digest().and_then(|digest| other.text(digest));
+            self.add(*moment, change.clone(), text);
             if hours.last() != Some(&moment.0.hour()) {
                 hours.push(moment.0.hour());
             }
@@ -297,7 +309,6 @@ impl Join for Remembered {
         for hour in hours {
             self.bound(hour);
         }
-        self.tidy();
         self.steps.join(&other.steps);
     }
 }
@@ -317,16 +328,21 @@ impl crate::ledger::Facts for Remembered {
         let old = std::mem::replace(&mut self.changes, kept);
         let mut done: Vec<What> = Vec::new();
         let mut whole = false;
-        for (moment, change) in old.into_iter().rev().filter(|(_, change)| change.succeeded()) {
+        for (moment, change) in old.into_iter().rev() {
             let is_version = matches!(change.what, What::Version(..));
-            if (whole && !is_version) || done.contains(&change.what) {
+            if !change.succeeded() || (whole && !is_version) || done.contains(&change.what) {
+                self.release(Some(&change));
                 continue;
             }
             whole |= matches!(change.what, What::Set(..) | What::Gone);
             done.push(change.what.clone());
             self.changes.insert(moment, change);
         }
-        self.tidy();
+        self.hour = None;
         self.steps.forget(horizon);
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::document::{Document, Statement};
-use crate::policy_change::facts::{Change, Digest, Remembered, What};
+use crate::policy_change::documents::Digest;
+use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::notes::Notes;
 use crate::time::{EventTime, HOUR};
 

@@ -20,6 +20,7 @@ use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::extract::{cut_name, name};
 use crate::policy_change::facts::{Change, Remembered, What};
+use crate::policy_change::full::Hour;
 use crate::policy_change::{calls, path};
 use crate::time::{EventTime, HOUR};
 
@@ -33,7 +34,7 @@ pub(crate) const SPAN: i64 = 24 * HOUR;
 const MAX_AN_HOUR: usize = 64;
 
 /// What a step is. The first three open a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum StepKind {
     /// Gave a user, role, group or policy rights.
     Rights,
@@ -94,7 +95,7 @@ struct Known {
     /// Steps before this were closed, and nothing changed since that decides whether they stay.
     settled: EventTime,
     /// The hour that grew last.
-    hour: Option<Hour>,
+    hour: Option<Hour<Moment>>,
 }
 
 impl Default for Known {
@@ -102,17 +103,6 @@ impl Default for Known {
         Self { settled: EventTime(i64::MIN), hour: None }
     }
 }
-
-/// How full an hour is.
-#[derive(Clone, Debug)]
-struct Hour {
-    hour: i64,
-    count: usize,
-    /// The step to give way to the next: the mildest, and of equally mild ones the last.
-    last: Option<Rank>,
-}
-
-type Rank = (Reverse<Severity>, Moment);
 
 impl PartialEq for Steps {
     fn eq(&self, other: &Self) -> bool {
@@ -141,27 +131,22 @@ impl Steps {
         let mut hour = known.unwrap_or_else(|| self.look_at(at.0.hour()));
         if hour.count < MAX_AN_HOUR {
             if self.add(at, step()) {
-                hour.count += 1;
-                hour.last = hour.last.max(Some(rank));
+                hour.take(rank);
                 self.known.hour = Some(hour);
             }
         } else if self.taken.contains_key(&at) {
             self.add(at, step());
-        } else if let Some((_, last)) = hour.last.filter(|last| rank < *last) {
-            self.remove(last);
+        } else if let Some(last) = hour.last.filter(|last| rank < *last) {
+            self.remove(last.1);
             self.add(at, step());
         } else {
             self.known.hour = Some(hour);
         }
     }
 
-    fn look_at(&self, hour: i64) -> Hour {
+    fn look_at(&self, hour: i64) -> Hour<Moment> {
         let steps = self.taken.range(of_hour(hour));
-        steps.fold(Hour { hour, count: 0, last: None }, |hour, (at, step)| Hour {
-            count: hour.count + 1,
-            last: hour.last.max(Some((Reverse(step.weight), *at))),
-            ..hour
-        })
+        Hour::of(hour, steps.map(|(at, step)| (Reverse(step.weight), *at)))
     }
 
     /// Whether there was none at the moment. Of two the smaller stays.
@@ -299,10 +284,10 @@ impl Join for Steps {
     }
 }
 
-/// Records the step a change of a resource is, if it is one.
-pub(crate) fn of_change(event: &Event<'_>, change: &Change, ledger: &mut Ledger<Remembered>) {
+/// The step a change of a resource is, if it is one.
+pub(crate) fn of_change(event: &Event<'_>, change: &Change) -> Option<Draft<'static>> {
     if !change.succeeded() || change.actor_kind.is_aws() {
-        return;
+        return None;
     }
     let principal = matches!(&*change.thing, "user" | "role" | "group" | "policy" | "permission set");
     let kind = match &change.what {
@@ -313,7 +298,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, ledger: &mut Ledger<
             StepKind::Rights
         }
         What::Switch(_) if is_credential(&event.action.name) => StepKind::Credential,
-        _ => return,
+        _ => return None,
     };
     // An inline policy's id is `NAME/POLICY`.
     let holder = if &*change.thing == "policy" {
@@ -321,13 +306,13 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, ledger: &mut Ledger<
     } else {
         change.id.split('/').next().unwrap_or(&change.id)
     };
-    let target = format!("{}/{holder}", change.thing);
     let policy = match &change.what {
         What::Attach(arn) => Arc::clone(arn),
         _ if &*change.thing == "policy" => Arc::clone(&change.id),
         _ => Arc::default(),
     };
-    take(event, Draft { kind, target: &target, weight: change.weight, policy }, ledger);
+    let target = format!("{}/{holder}", change.thing).into();
+    Some(Draft { kind, target, weight: change.weight, policy })
 }
 
 fn is_credential(call: &str) -> bool {
@@ -397,26 +382,27 @@ fn last(arn: &str) -> &str {
 }
 
 /// A step before its evidence is taken.
-struct Draft<'d> {
+pub(crate) struct Draft<'d> {
     kind: StepKind,
-    target: &'d str,
+    target: Cow<'d, str>,
     weight: Severity,
     policy: Arc<str>,
 }
 
 impl<'d> Draft<'d> {
     fn of(kind: StepKind, target: &'d str) -> Self {
-        Self { kind, target, weight: Severity::Low, policy: Arc::default() }
+        Self { kind, target: Cow::Borrowed(target), weight: Severity::Low, policy: Arc::default() }
     }
 }
 
-fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
+/// Records a step of the event's actor.
+pub(crate) fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };
     let (facts, strings, _) = ledger.grow_hashed(key, event.actor.hash);
     let Draft { kind, target, weight, policy } = draft;
     facts.steps.insert((event.time, event.call.0, kind), weight, || Step {
         kind,
-        target: strings.share(cut_name(target)),
+        target: strings.share(cut_name(&target)),
         weight,
         policy,
         actor_kind: event.actor.kind,

@@ -11,7 +11,10 @@
 //! Handing a role over completes a path: the service then runs what the actor says with the role's rights, and calls that make it
 //! run (`lambda:Invoke` and its like) are data events that most trails lack.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
 
 use crate::detector::{Around, Detector};
 use crate::finding::{Anchor, Circumstances, Entity, Evidence, Finding, FindingActor, Reason, Severity};
@@ -43,12 +46,16 @@ pub(crate) fn actor(
     around: &Around<'_, Remembered>,
     out: &mut Vec<Finding>,
 ) {
-    let steps: Vec<(EventTime, &Step)> = facts.steps.iter().collect();
+    let steps: Vec<Taken<'_>> = facts.steps.iter().map(Taken::new).collect();
     let mut told: BTreeSet<(&str, &str, i64)> = BTreeSet::new();
     let teller = Teller { key, around, own: own(key) };
-    for (i, (time, step)) in steps.iter().enumerate() {
-        let from = steps.partition_point(|(t, _)| *t < time.plus(-SPAN));
-        for story in teller.stories(&steps[from..i], (*time, step)) {
+    let mut before = Before { steps: &steps, ..Before::default() };
+    for taken in &steps {
+        let Taken { time, step, .. } = taken;
+        before.from = steps.partition_point(|before| before.time < time.plus(-SPAN));
+        let stories = teller.stories(&before, taken);
+        before.add(step);
+        for story in stories {
             // One a day, sequence and target: loops of a script are one story.
             let first = told.insert((story.kind, story.about, time.day()));
             if first && around.span.contains(*time) && story.severity >= config.report_from {
@@ -74,18 +81,66 @@ struct Teller<'t> {
     own: String,
 }
 
-type Taken<'s> = (EventTime, &'s Step);
+/// A step, with what was found out about it: every later one may ask.
+struct Taken<'s> {
+    time: EventTime,
+    step: &'s Step,
+    weight: OnceCell<Severity>,
+    held: OnceCell<Option<Held>>,
+}
+
+impl<'s> Taken<'s> {
+    fn new((time, step): (EventTime, &'s Step)) -> Self {
+        Self { time, step, weight: OnceCell::new(), held: OnceCell::new() }
+    }
+}
+
+/// The steps before one, and where among all they stand, in order.
+#[derive(Default)]
+struct Before<'a, 's> {
+    steps: &'a [Taken<'s>],
+    /// Those before this are too old.
+    from: usize,
+    count: usize,
+    by_target: HashMap<(StepKind, &'s str), Vec<usize>>,
+    rights: Vec<usize>,
+}
+
+impl<'a, 's> Before<'a, 's> {
+    fn add(&mut self, step: &'s Step) {
+        self.by_target.entry((step.kind, &step.target)).or_default().push(self.count);
+        if step.kind == StepKind::Rights {
+            self.rights.push(self.count);
+        }
+        self.count += 1;
+    }
+
+    /// Where steps of a sort stand that are about something.
+    fn about(&self, kind: StepKind, target: &'s str) -> &[usize] {
+        let places = self.by_target.get(&(kind, target)).map_or(&[][..], |places| places);
+        self.young(places)
+    }
+
+    fn young<'p>(&self, places: &'p [usize]) -> &'p [usize] {
+        &places[places.partition_point(|place| *place < self.from)..]
+    }
+
+    /// All of them from a place on.
+    fn after(&self, place: usize) -> &'a [Taken<'s>] {
+        &self.steps[place..self.count]
+    }
+}
 
 impl Teller<'_> {
     /// The sequences that a step completes.
-    fn stories<'s>(&self, before: &[Taken<'s>], (time, last): Taken<'s>) -> Vec<Story<'s>> {
+    fn stories<'s>(&self, before: &Before<'_, 's>, taken: &Taken<'s>) -> Vec<Story<'s>> {
+        let last = taken.step;
         let opener = |kind: StepKind, least: Severity| {
-            before
-                .iter()
-                .rev()
-                .filter(|(_, step)| step.kind == kind && step.target == last.target)
+            let places = before.about(kind, &last.target).iter().rev();
+            places
+                .map(|place| &before.steps[*place])
                 .find(|taken| self.weight(taken) >= least)
-                .map(|(_, step)| *step)
+                .map(|taken| taken.step)
         };
         let mut found = Vec::new();
         let mut tell = |kind, severity, mitre, steps: Vec<&'s Step>, said: String| {
@@ -101,7 +156,7 @@ impl Teller<'_> {
                     tell("rights_and_credentials", Severity::High, CREDENTIALS, vec![rights, last], said);
                 }
             }
-            StepKind::Rights if self.weight(&(time, last)) >= Severity::High => {
+            StepKind::Rights if self.weight(taken) >= Severity::High => {
                 if let Some(made) = opener(StepKind::Credential, Severity::Informational) {
                     let said = format!("made credentials for {target}, then gave it grave rights");
                     tell("rights_and_credentials", Severity::High, CREDENTIALS, vec![made, last], said);
@@ -138,36 +193,38 @@ impl Teller<'_> {
     }
 
     /// How much a step gives, with what is known of the policy it attached or made count.
-    fn weight(&self, (time, step): &Taken<'_>) -> Severity {
+    fn weight(&self, Taken { time, step, weight, .. }: &Taken<'_>) -> Severity {
         if step.weight >= Severity::High || step.policy.is_empty() {
             return step.weight;
         }
-        let Around { others, environment, notes, .. } = self.around;
-        let account = &*self.key.account;
-        let setting = Setting { kind: Kind::Identity, account, organization: &environment.organization };
-        let known = notes.policy(*others, account, &step.policy).weight_at(*time, &setting, notes);
-        known.map_or(step.weight, |known| known.max(step.weight))
+        *weight.get_or_init(|| {
+            let Around { others, environment, notes, .. } = self.around;
+            let account = &*self.key.account;
+            let setting = Setting { kind: Kind::Identity, account, organization: &environment.organization };
+            let known = notes.policy(*others, account, &step.policy).weight_at(*time, &setting, notes);
+            known.map_or(step.weight, |known| known.max(step.weight))
+        })
     }
 
     /// Grave rights the actor gave itself, and what it did with them.
-    fn used<'s>(&self, before: &[Taken<'s>], last: &'s Step) -> Option<Story<'s>> {
+    fn used<'s>(&self, before: &Before<'_, 's>, last: &'s Step) -> Option<Story<'s>> {
         // Another version of a policy, and making it count, belong to the giving.
         if last.kind != StepKind::Done || last.evidence.name.contains("PolicyVersion") {
             return None;
         }
         let same_record = |step: &Step| step.evidence.event_id == last.evidence.event_id;
         // To attach a policy to somebody is no use of it. Steps of one record stand side by side.
-        let beside = before.iter().rev().map(|(_, step)| *step).take_while(|step| same_record(step));
+        let beside = before.after(before.from).iter().rev().map(|taken| taken.step);
+        let beside = beside.take_while(|step| same_record(step));
         let attached = beside.map(|step| &step.policy).find(|policy| !policy.is_empty());
-        let (rights, held) = before
-            .iter()
-            .rev()
-            .filter(|(_, step)| step.kind == StepKind::Rights && !same_record(step))
-            .filter(|(_, step)| attached.is_none_or(|policy| *policy != step.policy))
-            .filter(|(_, step)| step.evidence.name != last.evidence.name)
+        let rights = before.young(&before.rights).iter().rev().map(|place| &before.steps[*place]);
+        let (rights, held) = rights
+            .filter(|Taken { step, .. }| !same_record(step))
+            .filter(|Taken { step, .. }| attached.is_none_or(|policy| *policy != step.policy))
+            .filter(|Taken { step, .. }| step.evidence.name != last.evidence.name)
             .filter_map(|taken| Some((taken, self.holds(taken)?)))
             .find(|(taken, _)| self.weight(taken) >= Severity::High)
-            .map(|((_, step), held)| (*step, held))?;
+            .map(|(taken, held)| (taken.step, held))?;
         let (severity, whose) = match held {
             Held::Own => (Severity::High, ""),
             Held::Unknown => (Severity::Medium, " (whether it is attached to the caller is not known)"),
@@ -183,7 +240,11 @@ impl Teller<'_> {
     }
 
     /// Whether the actor itself has what a step gave.
-    fn holds(&self, (time, step): &Taken<'_>) -> Option<Held> {
+    fn holds(&self, taken: &Taken<'_>) -> Option<Held> {
+        *taken.held.get_or_init(|| self.finds_held(taken))
+    }
+
+    fn finds_held(&self, Taken { time, step, .. }: &Taken<'_>) -> Option<Held> {
         if *step.target == *self.own {
             return Some(Held::Own);
         }
@@ -208,22 +269,21 @@ impl Teller<'_> {
 
     /// A refusal of what the last step did, and after it a change that can have lifted it: of the role's trust, or of the
     /// actor's own rights.
-    fn denied_then_changed<'s>(&self, before: &[Taken<'s>], last: &Step) -> Option<(&'s Step, &'s Step)> {
-        let (mut denied, mut changed) = (None, None);
-        for taken in before {
-            let step = taken.1;
-            match step.kind {
-                StepKind::Denied if step.target == last.target => denied = denied.or(Some(step)),
-                StepKind::Trust if step.target == last.target && denied.is_some() => changed = Some(step),
-                StepKind::Rights if denied.is_some() && self.holds(taken) == Some(Held::Own) => {
-                    changed = Some(step);
-                }
-                // It got through before: nothing new.
-                kind if kind == last.kind && step.target == last.target => (denied, changed) = (None, None),
-                _ => {}
-            }
-        }
-        denied.zip(changed)
+    fn denied_then_changed<'s>(
+        &self,
+        before: &Before<'_, 's>,
+        last: &'s Step,
+    ) -> Option<(&'s Step, &'s Step)> {
+        // If it got through before, that was nothing new any more.
+        let passed = before.about(last.kind, &last.target).last().map_or(0, |place| place + 1);
+        let denied = before.about(StepKind::Denied, &last.target);
+        let denied = *denied.get(denied.partition_point(|place| *place < passed))?;
+        let changed = before.after(denied).iter().rev().find(|taken| match taken.step.kind {
+            StepKind::Trust => taken.step.target == last.target,
+            StepKind::Rights => self.holds(taken) == Some(Held::Own),
+            _ => false,
+        })?;
+        Some((before.steps[denied].step, changed.step))
     }
 }
 
