@@ -1,5 +1,7 @@
 //! From a document to verdicts.
 
+use std::collections::BTreeSet;
+
 use crate::environment::Organization;
 use crate::policy_change::difference::{self, quote};
 use crate::policy_change::document::{Document, Effect};
@@ -111,13 +113,19 @@ pub(crate) struct Compared {
     pub(crate) removed: Vec<String>,
 }
 
-/// Verdicts on what a document adds to the one before it: those that rest on a statement that allows something new, and
-/// one on each lost denial.
+/// Verdicts on what a document adds to the one before it: those that rest on a statement that allows something new, or that
+/// a lost denial kept from being said before; and one on each lost denial.
 pub(crate) fn judge_change(old: &Document, new: &Document, setting: &Setting<'_>) -> Compared {
     let work = Work::default();
     let difference = difference::between(old, new, &work);
-    let mut verdicts = if difference.added.is_empty() { Vec::new() } else { judge_with(new, setting, &work) };
-    verdicts.retain(|v| v.statements.iter().any(|s| difference.added.binary_search(s).is_ok()));
+    // What a lost denial kept within bounds may stand in any statement: what was not said before is new.
+    let said: Option<BTreeSet<_>> = (!difference.undenied.is_empty()).then(|| {
+        judge_with(old, setting, &Work::default()).into_iter().map(|v| (v.code, v.text)).collect()
+    });
+    let is_new = |v: &Verdict| said.as_ref().is_some_and(|said| !said.contains(&(v.code, v.text.clone())));
+    let mut verdicts =
+        if difference.added.is_empty() && said.is_none() { Vec::new() } else { judge_with(new, setting, &work) };
+    verdicts.retain(|v| v.statements.iter().any(|s| difference.added.binary_search(s).is_ok()) || is_new(v));
     let code = if setting.kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
     verdicts.extend(
         difference
@@ -271,6 +279,39 @@ mod tests {
         let used_up =
             hostile().iter().filter(|(_, kind, document)| work_of(*kind, document).is_used_up()).count();
         assert!(used_up >= 4, "only {used_up} of the documents ask for much");
+    }
+
+    /// Codes of what a change of statements comes to.
+    fn changed(kind: Kind, old: &[&str], new: &[&str]) -> Vec<Code> {
+        let organization = Organization::default();
+        let setting = Setting { kind, account: "111122223333", organization: &organization };
+        let compared = judge_change(&document(&old.join(",")), &document(&new.join(",")), &setting);
+        compared.verdicts.into_iter().map(|v| v.code).collect()
+    }
+
+    #[test]
+    fn what_a_lost_denial_held_back_is_told() {
+        let allow = r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*"}"#;
+        let fence = |ids: &str| {
+            format!(
+                r#"{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{{"StringNotEquals":{{"aws:PrincipalOrgID":[{ids}]}}}}}}"#
+            )
+        };
+        let (one, two) = (fence(r#""o-abc12345""#), fence(r#""o-abc12345","o-other123""#));
+        let deny = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}"#;
+        let other = r#"{"Effect":"Deny","Principal":"*","Action":"s3:DeleteBucket","Resource":"*"}"#;
+        let resource = |old: &[&str], new: &[&str]| changed(Kind::Resource, old, new);
+        assert_eq!(resource(&[allow, &one], &[allow]), [Code::Public, Code::DenyRemoved]);
+        assert_eq!(resource(&[allow, deny], &[allow]), [Code::Public, Code::DenyRemoved]);
+        assert_eq!(resource(&[allow, &one], &[allow, &two]), [Code::DenyRemoved, Code::OtherOrganization]);
+        assert_eq!(resource(&[allow, other], &[allow]), [Code::DenyRemoved], "it was public before");
+        assert_eq!(resource(&[allow], &[allow, &one]), [], "it is narrower");
+        let (iam, but) = (
+            r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"}"#,
+            r#"{"Effect":"Deny","Action":"iam:*","Resource":"*"}"#,
+        );
+        assert_eq!(changed(Kind::Identity, &[iam, but], &[iam]), [Code::IamAll, Code::DenyRemoved]);
+        assert_eq!(changed(Kind::Identity, &[iam, other], &[iam]), [Code::DenyRemoved]);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! Operators and their forms: AWS, "IAM JSON policy elements: condition operators"; keys: AWS, "AWS global condition
 //! context keys" and the keys of KMS and S3.
 
+use std::net::IpAddr;
+
 use crate::json::Value;
 use crate::policy_change::path::scalar;
-use crate::policy_change::wildcard::is_anything;
+use crate::policy_change::wildcard::{fixed_start, is_anything};
 
 /// One operator and key with its values: any of them may match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +39,7 @@ pub(crate) enum Test {
     Null,
     /// `Bool`.
     Bool,
-    /// Numbers, dates, binary.
+    /// Numbers, dates, binary; and operators that IAM does not know, which it refuses.
     Other,
 }
 
@@ -114,20 +116,30 @@ impl Condition {
         (self.negated && self.quantifier != Quantifier::Any).then(|| self.named()).flatten()
     }
 
-    /// Whether the condition tells which resource or account a service must act for.
-    pub(crate) fn names_source(&self) -> bool {
-        const SOURCES: [&str; 7] = [
-            "aws:sourcearn",
-            "aws:sourceaccount",
-            "aws:sourceorgid",
-            "aws:sourceorgpaths",
-            "aws:sourceowner",
-            "aws:principalorgid",
-            "kms:calleraccount",
-        ];
-        !self.negated
-            && (SOURCES.contains(&self.key.as_str()) || self.key.starts_with("kms:encryptioncontext:"))
-            && !self.values.iter().any(|v| is_anything(v))
+    /// Whom a service must act for, where the condition says.
+    pub(crate) fn source(&self) -> Option<Fence> {
+        match self.key.as_str() {
+            "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths" | "aws:sourceowner"
+            | "aws:principalorgid" | "kms:calleraccount" => self.fence(),
+            // Often the ARN of what is encrypted.
+            key if key.starts_with("kms:encryptioncontext:") && self.demands() => {
+                self.arns().or_else(|| Some(Fence::Named(self.words())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the request must have the key, with a text like one of the values.
+    pub(crate) fn demands(&self) -> bool {
+        !self.if_exists && self.compares_text() && !self.values.iter().any(|v| is_anything(v))
+    }
+
+    /// Whether a key that the request has must be a text like one of the values.
+    pub(crate) fn compares_text(&self) -> bool {
+        matches!(self.test, Test::Text | Test::Pattern)
+            && !self.negated
+            && self.quantifier != Quantifier::All
+            && !self.values.is_empty()
     }
 
     fn named(&self) -> Option<Fence> {
@@ -135,49 +147,70 @@ impl Condition {
         if self.values.is_empty() || self.values.iter().any(|v| is_anything(v) || v.contains("${")) {
             return None;
         }
-        let joined = || format!("{} {}", self.key, shorten(&self.values));
+        match self.test {
+            Test::Text | Test::Pattern => self.named_by_text(),
+            Test::Address => {
+                let is_ip = matches!(self.key.as_str(), "aws:sourceip" | "aws:vpcsourceip");
+                (is_ip && are_narrow_networks(&self.values)).then(|| Fence::Network(self.words()))
+            }
+            Test::Bool => {
+                let only_services = self.key == "aws:principalisawsservice"
+                    && self.values.iter().all(|v| v.eq_ignore_ascii_case("true"));
+                only_services.then(|| Fence::Named(self.words()))
+            }
+            // `Null` asks whether there is a key, whatever it holds.
+            Test::Null | Test::Other => None,
+        }
+    }
+
+    /// Names of users and tags are not among the keys: any account can make a user of that name, or with that tag.
+    fn named_by_text(&self) -> Option<Fence> {
+        let all = |test: fn(&str) -> bool| self.values.iter().all(|v| test(v));
         match self.key.as_str() {
             "aws:principalorgid" | "aws:principalorgpaths" | "aws:sourceorgid" | "aws:sourceorgpaths" => {
-                let ids: Vec<_> =
-                    self.values.iter().map(|v| v.split('/').next().unwrap_or(v).to_owned()).collect();
-                ids.iter()
-                    .all(|id| id.starts_with("o-") && !id.contains('*'))
-                    .then_some(Fence::Organizations(ids))
+                let ids = || self.values.iter().map(|v| v.split('/').next().unwrap_or(v));
+                ids()
+                    .all(|id| id.starts_with("o-") && fixed_start(id) == id)
+                    .then(|| Fence::Organizations(ids().map(str::to_owned).collect()))
             }
             "aws:principalaccount"
             | "aws:sourceaccount"
             | "aws:sourceowner"
             | "kms:calleraccount"
-            | "s3:dataaccesspointaccount" => {
-                self.values.iter().all(|v| is_account(v)).then(|| Fence::Accounts(self.values.clone()))
+            | "s3:dataaccesspointaccount" => all(is_account).then(|| Fence::Accounts(self.values.clone())),
+            "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn" => self.arns(),
+            "aws:userid" => all(is_user_id).then(|| Fence::Named(self.words())),
+            "aws:principalservicename" => Some(Fence::Named(self.words())),
+            // Ids are drawn by lot: a part of one is soon drawn again.
+            "aws:sourcevpc" => {
+                all(|v| v.starts_with("vpc-") && fixed_start(v) == v).then(|| Fence::Network(self.words()))
             }
-            "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn" => self.arns(joined),
-            "aws:userid" | "aws:username" | "aws:principalservicename" | "aws:principalisawsservice" => {
-                Some(Fence::Named(joined()))
+            "aws:sourcevpce" => {
+                all(|v| v.starts_with("vpce-") && fixed_start(v) == v).then(|| Fence::Network(self.words()))
             }
-            "aws:sourceip" | "aws:vpcsourceip" => {
-                self.values.iter().all(|v| is_narrow_network(v)).then(|| Fence::Network(joined()))
-            }
-            "aws:sourcevpc" | "aws:sourcevpce" => Some(Fence::Network(joined())),
-            key if key.starts_with("aws:principaltag/") => Some(Fence::Named(joined())),
             _ => None,
         }
     }
 
-    fn arns(&self, joined: impl FnOnce() -> String) -> Option<Fence> {
+    fn arns(&self) -> Option<Fence> {
         let mut accounts = Vec::new();
+        let mut without_account = false;
         for arn in &self.values {
             let account = crate::actor::account_of_arn(arn);
             if is_account(account) {
                 accounts.push(account.to_owned());
-            } else if account.is_empty() && names_something(arn) {
-                // A bucket: its ARN holds no account, but there is only one of the name.
-                return Some(Fence::Named(joined()));
+            } else if names_the_only_one(arn) {
+                without_account = true;
             } else {
                 return None;
             }
         }
-        Some(Fence::Accounts(accounts))
+        Some(if without_account { Fence::Named(self.words()) } else { Fence::Accounts(accounts) })
+    }
+
+    /// The key and its values, for people.
+    fn words(&self) -> String {
+        format!("{} {}", self.key, shorten(&self.values))
     }
 }
 
@@ -186,16 +219,50 @@ pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether an ARN's last part begins with something other than a wildcard.
-fn names_something(arn: &str) -> bool {
-    arn.splitn(6, ':').nth(5).is_some_and(|name| !name.is_empty() && !name.starts_with(['*', '?']))
+/// Whether an ARN holds no account because there is only one resource of the name, as of a bucket.
+fn names_the_only_one(arn: &str) -> bool {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (Some(service), Some(_), Some(account), Some(name)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let name = if service == "s3" { name.split('/').next().unwrap_or(name) } else { name };
+    (account.is_empty() || (service == "s3" && is_anything(account)))
+        && !name.is_empty()
+        && fixed_start(name) == name
 }
 
-/// Whether an address range holds less than a /8 (or /16 of IPv6): wider ones are the internet in pieces.
-fn is_narrow_network(range: &str) -> bool {
-    let (address, bits) = range.split_once('/').unwrap_or((range, "128"));
-    let bits: u32 = bits.parse().unwrap_or(0);
-    if address.contains(':') { bits >= 16 } else { bits >= 8 }
+/// Whether an `aws:userid` is one principal's: `AIDA…`, or `AROA…:` and whatever its sessions are called.
+fn is_user_id(value: &str) -> bool {
+    const WHOLE: usize = 20;
+    let fixed = fixed_start(value);
+    let id = fixed.split(':').next().unwrap_or(fixed);
+    id.len() > 4 && (fixed == value || fixed.contains(':') || id.len() >= WHOLE)
+}
+
+/// Whether address ranges each hold no more than a /8 (of IPv6 a /16), and together no more than two of these: wider ones
+/// are the internet in pieces.
+fn are_narrow_networks(ranges: &[String]) -> bool {
+    const WIDEST: [f64; 2] = [1.0 / 256.0, 1.0 / 65_536.0];
+    let mut shares = [0.0; 2];
+    for range in ranges {
+        let (address, bits) = range.split_once('/').map_or((range.as_str(), None), |(a, b)| (a, Some(b)));
+        let (family, whole) = match address.parse() {
+            Ok(IpAddr::V4(_)) => (0, 32),
+            Ok(IpAddr::V6(_)) => (1, 128),
+            Err(_) => return false,
+        };
+        let Some(bits) = bits.map_or(Some(whole), |b| b.parse().ok().filter(|b| *b <= whole)) else {
+            return false;
+        };
+        let share = 0.5_f64.powi(bits);
+        shares[family] += share;
+        if share > WIDEST[family] || shares[family] > 2.0 * WIDEST[family] {
+            return false;
+        }
+    }
+    true
 }
 
 /// The first values, for people.
@@ -253,6 +320,32 @@ mod tests {
             (r#"{"IpAddress":{"aws:SourceIp":["203.0.113.0/24"]}}"#, Some("Network")),
             (r#"{"IpAddress":{"aws:SourceIp":["203.0.113.0/24","0.0.0.0/0"]}}"#, None),
             (r#"{"IpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]}}"#, None),
+            (r#"{"IpAddress":{"aws:SourceIp":["10.0.0.0/8","172.16.0.0/12","192.0.2.7"]}}"#, Some("Network")),
+            (r#"{"IpAddress":{"aws:SourceIp":["1.0.0.0/8","2.0.0.0/8","3.0.0.0/8"]}}"#, None),
+            (r#"{"IpAddress":{"aws:SourceIp":"2001:db8::/32"}}"#, Some("Network")),
+            (r#"{"IpAddress":{"aws:SourceIp":"203.0.113.0/99"}}"#, None),
+            (r#"{"IpAddress":{"aws:SourceIp":"everywhere"}}"#, None),
+            (r#"{"FooBar":{"aws:SourceIp":"203.0.113.0/24"}}"#, None),
+            (r#"{"StringEquals":{"aws:SourceIp":"203.0.113.0/24"}}"#, None),
+            (r#"{"Null":{"aws:SourceVpc":"true"}}"#, None),
+            (r#"{"Null":{"aws:SourceVpce":"false"}}"#, None),
+            (r#"{"Null":{"aws:PrincipalTag/x":"false"}}"#, None),
+            (r#"{"Bool":{"aws:PrincipalIsAWSService":"false"}}"#, None),
+            (r#"{"Bool":{"aws:PrincipalIsAWSService":"true"}}"#, Some("Named")),
+            (r#"{"StringLike":{"aws:SourceVpc":"vpc-*"}}"#, None),
+            (r#"{"StringLike":{"aws:SourceVpc":"vpc-0*"}}"#, None),
+            (r#"{"StringLike":{"aws:SourceVpce":["vpce-1","vpce-*"]}}"#, None),
+            (r#"{"StringLike":{"aws:userid":"AROA*"}}"#, None),
+            (r#"{"StringLike":{"aws:userid":"*:*"}}"#, None),
+            (r#"{"StringLike":{"aws:userid":"AROAEXAMPLE:*"}}"#, Some("Named")),
+            (r#"{"StringLike":{"aws:userid":"AROAEXAMPLEEXAMPLE123*"}}"#, Some("Named")),
+            (r#"{"StringEquals":{"aws:username":"bob"}}"#, None),
+            (r#"{"StringEquals":{"aws:PrincipalTag/team":"red"}}"#, None),
+            (r#"{"StringLike":{"aws:PrincipalOrgID":"o-??????????"}}"#, None),
+            (r#"{"ArnLike":{"aws:SourceArn":["arn:aws:s3:::bucket","arn:aws:s3:::*"]}}"#, None),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:s3:::prefix-*"}}"#, None),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:s3:*:*:bucket"}}"#, Some("Named")),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:*:topic"}}"#, None),
             (r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, Some("Network")),
             (r#"{"StringLike":{"aws:Referer":"https://example.com/*"}}"#, None),
             (r#"{"Bool":{"aws:SecureTransport":"true"}}"#, None),

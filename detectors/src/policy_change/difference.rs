@@ -67,7 +67,8 @@ impl<T> Elements<T> {
     }
 }
 
-fn is_covered(statement: &Statement, candidates: &[&Statement], work: &Work) -> bool {
+/// Whether what a statement says of its principals, actions and resources, others say too, alone or together.
+pub(crate) fn is_covered(statement: &Statement, candidates: &[&Statement], work: &Work) -> bool {
     let (actions, principals) = (statement.actions.part(), statement.principals.part());
     let any_covers = |actions, principals| {
         candidates.iter().any(|wide| covers(wide, statement, actions, principals, work))

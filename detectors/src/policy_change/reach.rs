@@ -5,6 +5,7 @@ use crate::policy_change::condition::{Condition, Fence, is_account};
 use crate::policy_change::difference;
 use crate::policy_change::document::{Document, Effect, Elements, Principal, PrincipalKind, Statement};
 use crate::policy_change::vendors::{self, Known};
+use crate::policy_change::wildcard::fixed_start;
 use crate::policy_change::work::Work;
 
 /// Somebody who is let in.
@@ -18,8 +19,10 @@ pub(crate) enum Party {
     Account(String),
     /// An organisation.
     Organization(String),
-    /// An AWS service.
+    /// An AWS service, whoever it acts for.
     Service(String),
+    /// An AWS service, acting for these only.
+    Through(String, Box<Party>),
     /// An identity provider.
     Federated(String),
     /// Somebody only an opaque id is known of.
@@ -61,11 +64,15 @@ pub(crate) fn standing(account: &str, own: &str, organization: &Organization) ->
 /// Everybody an `Allow` statement lets in, sorted, each once.
 pub(crate) fn parties(denials: &Denials<'_>, statement: &Statement, work: &Work) -> Vec<Party> {
     let (mut parties, mut everyone) = (Vec::new(), false);
+    if denials.of_everyone(statement, work) {
+        return parties;
+    }
     match &statement.principals {
         Elements::Only(principals) => {
             for principal in principals {
                 match party(principal) {
                     Party::Anyone => everyone = true,
+                    Party::Service(service) => parties.extend(acting(&service, statement)),
                     party => parties.push(party),
                 }
             }
@@ -87,17 +94,23 @@ pub(crate) fn parties(denials: &Denials<'_>, statement: &Statement, work: &Work)
 fn party(principal: &Principal) -> Party {
     let value = principal.value.as_str();
     match principal.kind {
+        // Any service, and so anyone who can make one act.
+        PrincipalKind::Service if fixed_start(value).is_empty() => Party::Anyone,
         PrincipalKind::Service => Party::Service(value.to_owned()),
         PrincipalKind::Federated => Party::Federated(value.to_owned()),
         PrincipalKind::CanonicalUser => Party::Opaque(value.to_owned()),
         PrincipalKind::Aws | PrincipalKind::Other => {
-            if value.starts_with("arn:") && value.contains(":organization/") {
-                return Party::Organization(value.rsplit('/').next().unwrap_or(value).to_owned());
+            // An organization, or a unit of it: `arn:aws:organizations::123456789012:ou/o-abc/ou-xyz`.
+            if value.starts_with("arn:")
+                && crate::actor::arn_part(value, 2) == "organizations"
+                && let Some(id) = value.split('/').find(|part| part.starts_with("o-"))
+            {
+                return Party::Organization(id.to_owned());
             }
             let account = if is_account(value) { value } else { crate::actor::account_of_arn(value) };
             if is_account(account) {
                 Party::Account(account.to_owned())
-            } else if account == "cloudfront" {
+            } else if account == "cloudfront" && value.contains('*') {
                 Party::Service("cloudfront.amazonaws.com".to_owned())
             } else if value.contains('*') && (account.is_empty() || account.contains('*')) {
                 // `*` alone, or in the place of the account.
@@ -111,13 +124,7 @@ fn party(principal: &Principal) -> Party {
 
 /// Everyone, as far as the tightest fence leaves them.
 fn fenced<'f>(fences: impl Iterator<Item = &'f Fence>) -> Vec<Party> {
-    let tightest = fences.min_by_key(|fence| match fence {
-        Fence::Accounts(_) => 0,
-        Fence::Organizations(_) => 1,
-        Fence::Network(_) => 2,
-        Fence::Named(_) => 3,
-    });
-    match tightest {
+    match fences.min_by_key(tightness) {
         None => vec![Party::Anyone],
         Some(Fence::Accounts(accounts)) => accounts.iter().cloned().map(Party::Account).collect(),
         Some(Fence::Organizations(ids)) => ids.iter().cloned().map(Party::Organization).collect(),
@@ -125,8 +132,29 @@ fn fenced<'f>(fences: impl Iterator<Item = &'f Fence>) -> Vec<Party> {
     }
 }
 
-/// Denials of everyone outside a fence.
+/// The tightest first.
+fn tightness(fence: &&Fence) -> u8 {
+    match fence {
+        Fence::Accounts(_) => 0,
+        Fence::Organizations(_) => 1,
+        Fence::Network(_) => 2,
+        Fence::Named(_) => 3,
+    }
+}
+
+/// A service, and whom it acts for.
+fn acting(service: &str, statement: &Statement) -> Vec<Party> {
+    let sources: Vec<Fence> = statement.conditions.iter().filter_map(Condition::source).collect();
+    let through = |party| Party::Through(service.to_owned(), Box::new(party));
+    if sources.is_empty() {
+        return vec![Party::Service(service.to_owned())];
+    }
+    fenced(sources.iter()).into_iter().map(through).collect()
+}
+
+/// Denials of everyone, and of everyone outside a fence.
 pub(crate) struct Denials<'d> {
+    whole: Vec<&'d Statement>,
     fences: Vec<(&'d Statement, Fence)>,
 }
 
@@ -136,13 +164,20 @@ impl<'d> Denials<'d> {
 
     /// Those of a document.
     pub(crate) fn of(document: &'d Document) -> Self {
-        let denials = document.statements.iter().filter(|s| s.effect == Effect::Deny && denies_everyone(s));
+        let denials =
+            || document.statements.iter().filter(|s| s.effect == Effect::Deny && denies_everyone(s));
+        let whole = denials().filter(|s| s.conditions.is_empty()).take(Self::MAX).collect();
         // Of several conditions all must hold for the denial: only a single one is a fence.
-        let fences = denials.filter_map(|deny| match deny.conditions.as_slice() {
+        let fences = denials().filter_map(|deny| match deny.conditions.as_slice() {
             [only] => Some((deny, only.fence_of_deny()?)),
             _ => None,
         });
-        Self { fences: fences.take(Self::MAX).collect() }
+        Self { whole, fences: fences.take(Self::MAX).collect() }
+    }
+
+    /// Whether all that a statement allows is denied to everyone.
+    fn of_everyone(&self, allow: &Statement, work: &Work) -> bool {
+        !self.whole.is_empty() && difference::is_covered(allow, &self.whole, work)
     }
 
     /// The fences of denials that stand for all that a statement allows.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::actor::account_of_arn;
 use crate::finding::Severity;
 use crate::policy_change::analysis::{Kind, Setting};
-use crate::policy_change::condition::{Condition, Quantifier, Test, clip, shorten};
+use crate::policy_change::condition::{clip, is_account, shorten};
 use crate::policy_change::difference::quote;
 use crate::policy_change::document::{Document, Effect, Elements, Statement};
 use crate::policy_change::reach::{Denials, Party, Standing, parties, standing};
 use crate::policy_change::verdict::{Code, Verdict};
-use crate::policy_change::wildcard::{Case, is_anything, matches};
+use crate::policy_change::wildcard::{Case, fixed_start, matches};
 use crate::policy_change::work::Work;
 
 /// Verdicts on every `Allow` statement.
@@ -64,10 +65,30 @@ fn verdict(party: &Party, terms: &Terms<'_>, setting: &Setting<'_>, work: &Work)
         Party::Organization(id) => {
             let own = *id == setting.organization.id;
             let code = if own { Code::KnownAccount } else { Code::OtherOrganization };
-            (code, format!("all of the organization {} gets access", clip(id)))
+            (code, format!("accounts of the organization {} get access", clip(id)))
         }
-        Party::Service(service) => return of_service(service, terms, setting),
-        Party::Federated(provider) => of_provider(provider, terms, work),
+        // Roles are safe: to give a service a role, the caller needs `iam:PassRole` on it.
+        Party::Service(_) | Party::Through(..) if setting.kind == Kind::Trust => return None,
+        Party::Service(service) => {
+            let code = if terms.delivers_only { Code::ServiceDelivery } else { Code::ConfusedDeputy };
+            (code, format!("{} gets access whoever it acts for", clip(service)))
+        }
+        // For one bucket or the like.
+        Party::Through(_, whom) if matches!(**whom, Party::Fenced(_)) => return None,
+        Party::Through(service, whom) => {
+            let (code, said) = verdict(whom, terms, setting, work)?;
+            let code = if terms.delivers_only { Code::ServiceDelivery } else { code };
+            (code, format!("{said} through {}", clip(service)))
+        }
+        Party::Federated(provider) => {
+            let trusted = of_provider(provider, terms, work);
+            let owner = account_of_arn(provider);
+            // Of a document whose account is not known, the providers are taken for its own.
+            let foreign = (is_account(owner) && !setting.account.is_empty())
+                .then(|| of_account(owner, terms, setting))
+                .flatten();
+            foreign.into_iter().chain([trusted]).max_by_key(|(code, _)| code.severity())?
+        }
         Party::Opaque(id) => (
             Code::Undecided,
             format!("the id {} does not tell whose it is, or belongs to nobody any more", clip(id)),
@@ -79,25 +100,33 @@ fn verdict(party: &Party, terms: &Terms<'_>, setting: &Setting<'_>, work: &Work)
 struct Terms<'s> {
     statement: &'s Statement,
     external_id: bool,
-    names_source: bool,
     delivers_only: bool,
     saml_audience: bool,
-    /// Conditions that may say whose tokens count: the last part of the key, and the values.
-    claims: Vec<(&'s str, &'s [String])>,
+    /// Conditions that may say whose tokens count: the provider and the claim that the key names, and the values.
+    claims: Vec<Claim<'s>>,
+}
+
+/// What a token must hold.
+struct Claim<'s> {
+    provider: &'s str,
+    name: &'s str,
+    values: &'s [String],
 }
 
 impl<'s> Terms<'s> {
     fn of(statement: &'s Statement) -> Self {
         let conditions = &statement.conditions;
-        let demanded = || conditions.iter().filter(|c| positive(c));
+        let demanded = || conditions.iter().filter(|c| c.demands());
         Self {
             statement,
-            external_id: conditions.iter().any(demands_external_id),
-            names_source: conditions.iter().any(Condition::names_source),
+            external_id: demanded().any(|c| c.key == "sts:externalid"),
             delivers_only: delivers_only(statement),
             saml_audience: demanded().any(|c| c.key == "saml:aud"),
             claims: demanded()
-                .map(|c| (c.key.rsplit(':').next().unwrap_or_default(), c.values.as_slice()))
+                .filter_map(|c| {
+                    let (provider, name) = c.key.rsplit_once(':')?;
+                    Some(Claim { provider, name, values: &c.values })
+                })
                 .collect(),
         }
     }
@@ -122,23 +151,6 @@ fn of_account(account: &str, terms: &Terms<'_>, setting: &Setting<'_>) -> Option
     let missing =
         if trust && !external_id && code != Code::KnownAccount { ", no sts:ExternalId demanded" } else { "" };
     Some((code, format!("account {account} ({who}) gets access{missing}")))
-}
-
-fn demands_external_id(condition: &Condition) -> bool {
-    condition.key == "sts:externalid"
-        && !condition.negated
-        && !condition.if_exists
-        && !condition.values.is_empty()
-        && !condition.values.iter().any(|v| is_anything(v))
-}
-
-/// A service that acts for anyone. Roles are safe: to give a service a role, the caller needs `iam:PassRole` on it.
-fn of_service(service: &str, terms: &Terms<'_>, setting: &Setting<'_>) -> Option<(Code, String)> {
-    if setting.kind == Kind::Trust || terms.names_source {
-        return None;
-    }
-    let code = if terms.delivers_only { Code::ServiceDelivery } else { Code::ConfusedDeputy };
-    Some((code, format!("{} gets access whoever it acts for", clip(service))))
 }
 
 /// Log delivery: the service writes, and reads no more than the ACL or location it needs to.
@@ -175,31 +187,30 @@ fn of_provider(provider: &str, terms: &Terms<'_>, work: &Work) -> (Code, String)
     } else if names_subject(provider, &terms.claims, work) {
         (Code::Federated, "its tokens are trusted for named subjects")
     } else {
-        (Code::WebIdentity, "its tokens are trusted without a condition that names the subject")
+        (Code::WebIdentity, "its tokens are trusted without a condition that names who may come")
     };
     (code, format!("{}: {said}", clip(provider)))
 }
 
-fn positive(condition: &Condition) -> bool {
-    !condition.negated
-        && !condition.if_exists
-        && condition.quantifier != Quantifier::All
-        && matches!(condition.test, Test::Text | Test::Pattern)
-        && !condition.values.is_empty()
-        && !condition.values.iter().any(|v| is_anything(v))
-}
-
 /// Whether a condition pins down whose tokens count: the subject, or for Cognito's pools the pool, or for social logins the
-/// application.
-fn names_subject(provider: &str, claims: &[(&str, &[String])], work: &Work) -> bool {
-    let by_audience =
-        ["cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"];
+/// application. Pools that let guests in give them tokens too, as whoever asks.
+fn names_subject(provider: &str, claims: &[Claim<'_>], work: &Work) -> bool {
+    const BY_AUDIENCE: [&str; 4] = [COGNITO, "www.amazon.com", "graph.facebook.com", "accounts.google.com"];
     // As many claims for each of as many providers.
-    work.spend(claims.len())
-        && claims.iter().any(|(claim, values)| match *claim {
+    if !work.spend(claims.len()) {
+        return false;
+    }
+    let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, host)| host);
+    let of_host = || claims.iter().filter(|claim| claim.provider.eq_ignore_ascii_case(host));
+    let guests =
+        provider == COGNITO && of_host().any(|claim| claim.name == "amr" && lets_guests_in(claim.values));
+    !guests
+        && of_host().any(|claim| match claim.name {
             // `repo:*` and the like name a sort of subject, not one.
-            "sub" => work.spend(8 * values.len()) && values.iter().all(|v| names_more_than_a_sort(v)),
-            "aud" | "app_id" => by_audience.contains(&provider),
+            "sub" => {
+                work.spend(8 * claim.values.len()) && claim.values.iter().all(|v| names_more_than_a_sort(v))
+            }
+            "aud" | "app_id" => BY_AUDIENCE.contains(&provider),
             // Claims that say who just as well.
             "oaud"
             | "repository"
@@ -211,10 +222,17 @@ fn names_subject(provider: &str, claims: &[(&str, &[String])], work: &Work) -> b
         })
 }
 
+const COGNITO: &str = "cognito-identity.amazonaws.com";
+
+/// Whether a way to have come (`amr`) that guests come by is among those taken.
+fn lets_guests_in(values: &[String]) -> bool {
+    values.iter().any(|value| matches(value, "unauthenticated", Case::Counts))
+}
+
 /// Whether the fixed beginning of a subject names somebody. `repo:octo*` names everyone who takes a name like that.
 fn names_more_than_a_sort(subject: &str) -> bool {
     const SORTS: [&str; 6] = ["", "repo", "system", "system:serviceaccount", "project_path", "organization"];
-    let fixed = subject.split(['*', '?']).next().unwrap_or("");
+    let fixed = fixed_start(subject);
     fixed == subject
         || (!SORTS.contains(&fixed.trim_end_matches([':', '/']))
             && (!fixed.starts_with("repo:") || fixed.contains('/')))

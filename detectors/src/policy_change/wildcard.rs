@@ -64,6 +64,16 @@ pub(crate) fn is_anything(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(|b| b == b'*')
 }
 
+/// What stands before the first wildcard: all of a text without one.
+pub(crate) fn fixed_start(pattern: &str) -> &str {
+    pattern.split(['*', '?']).next().unwrap_or(pattern)
+}
+
+/// Wildcards only, with a star: stands for anything but the shortest texts.
+pub(crate) fn is_wild(pattern: &str) -> bool {
+    pattern.contains('*') && pattern.bytes().all(|b| matches!(b, b'*' | b'?'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
