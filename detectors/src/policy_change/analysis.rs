@@ -90,8 +90,11 @@ fn judge_with(document: &Document, setting: &Setting<'_>, work: &Work) -> Vec<Ve
     let mut verdicts = Vec::new();
     match setting.kind {
         Kind::Identity => identity::judge(document, work, &mut verdicts),
-        Kind::Trust | Kind::Resource => resource::judge(document, setting, work, &mut verdicts),
-        Kind::Guardrail | Kind::Endpoint | Kind::Scope | Kind::OpenSearch | Kind::Cedar => {}
+        // Access rules of OpenSearch say what a resource policy says.
+        Kind::Trust | Kind::Resource | Kind::OpenSearch => {
+            resource::judge(document, setting, work, &mut verdicts)
+        }
+        Kind::Guardrail | Kind::Endpoint | Kind::Scope | Kind::Cedar => {}
     }
     verdicts
 }
@@ -119,12 +122,14 @@ pub(crate) fn judge_change(old: &Document, new: &Document, setting: &Setting<'_>
     let work = Work::default();
     let difference = difference::between(old, new, &work);
     // What a lost denial kept within bounds may stand in any statement: what was not said before is new.
-    let said: Option<BTreeSet<_>> = (!difference.undenied.is_empty()).then(|| {
-        judge_with(old, setting, &Work::default()).into_iter().map(|v| (v.code, v.text)).collect()
-    });
+    let said: Option<BTreeSet<_>> = (!difference.undenied.is_empty())
+        .then(|| judge_with(old, setting, &Work::default()).into_iter().map(|v| (v.code, v.text)).collect());
     let is_new = |v: &Verdict| said.as_ref().is_some_and(|said| !said.contains(&(v.code, v.text.clone())));
-    let mut verdicts =
-        if difference.added.is_empty() && said.is_none() { Vec::new() } else { judge_with(new, setting, &work) };
+    let mut verdicts = if difference.added.is_empty() && said.is_none() {
+        Vec::new()
+    } else {
+        judge_with(new, setting, &work)
+    };
     verdicts.retain(|v| v.statements.iter().any(|s| difference.added.binary_search(s).is_ok()) || is_new(v));
     let code = if setting.kind == Kind::Guardrail { Code::GuardrailWeakened } else { Code::DenyRemoved };
     verdicts.extend(

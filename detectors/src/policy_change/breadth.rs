@@ -90,7 +90,8 @@ fn of_name(name: &str, service: &str) -> Breadth {
         is_wild(kind)
     } else {
         let of_a_type = is_wild(rest) && kind.bytes().all(|b| b.is_ascii_alphanumeric());
-        let from_type_on = rest.is_empty() && kind.strip_suffix('*').is_some_and(|kind| TYPES.contains(&kind));
+        let from_type_on =
+            rest.is_empty() && kind.strip_suffix('*').is_some_and(|kind| TYPES.contains(&kind));
         of_a_type || from_type_on
     };
     if is_type {

@@ -119,8 +119,8 @@ impl Condition {
     /// Whom a service must act for, where the condition says.
     pub(crate) fn source(&self) -> Option<Fence> {
         match self.key.as_str() {
-            "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths" | "aws:sourceowner"
-            | "aws:principalorgid" | "kms:calleraccount" => self.fence(),
+            "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths"
+            | "aws:sourceowner" | "aws:principalorgid" | "kms:calleraccount" => self.fence(),
             // Often the ARN of what is encrypted.
             key if key.starts_with("kms:encryptioncontext:") && self.demands() => {
                 self.arns().or_else(|| Some(Fence::Named(self.words())))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::policy_change::condition::{Condition, clip, shorten, shorten_each};
 use crate::policy_change::document::{Document, Effect, Elements, Principal, Statement};
-use crate::policy_change::wildcard::{Case, is_anything};
+use crate::policy_change::wildcard::Case;
 use crate::policy_change::work::Work;
 
 /// Statements of a new document that the old one does not already cover, by position; and the denials it lost. What there was
@@ -202,27 +202,6 @@ pub(crate) fn quote(statement: &Statement) -> String {
     text
 }
 
-/// Whether the resources are everything, or all of a type: `*`, `arn:aws:iam::123456789012:role/*`.
-pub(crate) fn is_broad(resources: &Elements<String>) -> bool {
-    match resources {
-        Elements::Only(resources) => resources.iter().any(|r| is_broad_resource(r)),
-        Elements::AllBut(_) | Elements::Absent => true,
-    }
-}
-
-fn is_broad_resource(resource: &str) -> bool {
-    if is_anything(resource) {
-        return true;
-    }
-    let Some(name) = resource.splitn(6, ':').nth(5) else { return false };
-    // A bucket's name stands where others have their type.
-    if resource.contains(":s3:") {
-        return name.starts_with('*');
-    }
-    let last = name.split_once(['/', ':']).map_or(name, |(_, rest)| rest);
-    resource.starts_with("arn:") && is_anything(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,22 +250,5 @@ mod tests {
         let undenied = |old, new| between(&document(old), &document(new), &Work::default()).undenied;
         assert_eq!(undenied(deny, part), [0]);
         assert!(undenied(part, deny).is_empty());
-    }
-
-    #[test]
-    fn all_of_a_type_is_broad() {
-        for (resource, expected) in [
-            ("*", true),
-            ("arn:aws:iam::123456789012:role/*", true),
-            ("arn:aws:iam::*:role/*", true),
-            ("arn:aws:iam::123456789012:role/app-*", false),
-            ("arn:aws:iam::123456789012:role/app", false),
-            ("arn:aws:lambda:*:*:function:*", true),
-            ("arn:aws:s3:::*", true),
-            ("arn:aws:s3:::bucket/*", false),
-            ("arn:aws:s3:::*/*", true),
-        ] {
-            assert_eq!(is_broad_resource(resource), expected, "{resource}");
-        }
     }
 }

@@ -34,6 +34,9 @@ pub enum Unreadable {
     /// JSON, but no policy.
     #[error("no Statement")]
     NoStatement,
+    /// JSON, but no rules of OpenSearch Serverless.
+    #[error("no Rules")]
+    NoRules,
     /// A statement is malformed.
     #[error("statement {index}: {what}")]
     Statement {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::policy_change::breadth::{Breadth, breadth};
+use crate::policy_change::calls;
 use crate::policy_change::condition::Condition;
-use crate::policy_change::difference::is_broad;
 use crate::policy_change::document::{Document, Effect, Elements, Statement};
 use crate::policy_change::identity;
 use crate::policy_change::verdict::{Code, Verdict};
-use crate::policy_change::wildcard::{Case, is_anything};
+use crate::policy_change::wildcard::{Case, fixed_start};
 use crate::policy_change::work::Work;
 
 /// A known way to more rights.
@@ -51,6 +52,8 @@ pub(crate) struct Grant<'d> {
     pub(crate) statement: usize,
     /// On all resources, or all of a type.
     pub(crate) on_everything: bool,
+    /// On the caller itself.
+    on_itself: bool,
     /// Services the role may be passed to, where conditions say.
     passed_to: Option<&'d [String]>,
 }
@@ -70,29 +73,29 @@ impl<'d> Allowed<'d> {
             if statement.effect != Effect::Allow {
                 continue;
             }
-            let grant = Grant {
-                statement: index,
-                on_everything: is_broad(&statement.resources) && !is_bounded(&statement.conditions),
-                passed_to: passed_to(&statement.conditions),
-            };
-            let rank = |grant: &Grant<'_>| (grant.on_everything, grant.passed_to.is_none());
-            for (known, _) in grants.iter_mut().zip(asked_of(statement, work)).filter(|(_, asked)| *asked) {
+            let is_limited = statement.conditions.iter().any(limits);
+            let passed_to = passed_to(&statement.conditions);
+            let rank = |grant: &Grant<'_>| (grant.on_everything, grant.on_itself, grant.passed_to.is_none());
+            for (action, breadth) in breadths(statement, work) {
+                let grant = Grant {
+                    statement: index,
+                    on_everything: breadth.is_broad() && !is_limited,
+                    // Of the rights to be given, only those of users are given to the user itself.
+                    on_itself: breadth == Breadth::Own
+                        && !is_limited
+                        && ASKED[action].ends_with("userpolicy"),
+                    passed_to,
+                };
+                let known = &mut grants[action];
                 if known.as_ref().is_none_or(|known| rank(&grant) > rank(known)) {
                     *known = Some(grant);
                 }
             }
         }
-        for statement in &document.statements {
-            // A denial with conditions may not hold.
-            if statement.effect == Effect::Deny
-                && statement.conditions.is_empty()
-                && is_total(&statement.resources)
-            {
-                for (denied, _) in
-                    grants.iter_mut().zip(asked_of(statement, work)).filter(|(_, asked)| *asked)
-                {
-                    *denied = None;
-                }
+        // A denial with conditions may not hold.
+        for deny in unconditional_denials(document) {
+            for (action, _) in breadths(deny, work).into_iter().filter(|(_, b)| *b == Breadth::All) {
+                grants[action] = None;
             }
         }
         Self { grants }
@@ -104,17 +107,58 @@ impl<'d> Allowed<'d> {
     }
 }
 
-/// Conditions that keep new rights within a permissions boundary.
-fn is_bounded(conditions: &[Condition]) -> bool {
-    conditions.iter().any(|c| c.key == "iam:permissionsboundary" && !c.negated && !c.if_exists)
+/// Denials that hold whatever the request.
+pub(crate) fn unconditional_denials(document: &Document) -> impl Iterator<Item = &Statement> {
+    document.statements.iter().filter(|s| s.effect == Effect::Deny && s.conditions.is_empty())
 }
 
+/// Whether a condition keeps new rights within a permissions boundary, or within policies that give little.
+fn limits(condition: &Condition) -> bool {
+    condition.demands()
+        && match condition.key.as_str() {
+            "iam:permissionsboundary" => true,
+            "iam:policyarn" => {
+                condition.values.iter().all(|arn| fixed_start(arn) == arn && calls::managed(arn).0.is_none())
+            }
+            _ => false,
+        }
+}
+
+/// Services a role may be passed to. Whoever passes a role passes it to one, so `IfExists` limits too.
 fn passed_to(conditions: &[Condition]) -> Option<&[String]> {
-    conditions.iter().find(|c| c.key == "iam:passedtoservice" && !c.negated).map(|c| c.values.as_slice())
+    conditions
+        .iter()
+        .find(|c| c.key == "iam:passedtoservice" && c.compares_text())
+        .map(|c| c.values.as_slice())
 }
 
-fn is_total(resources: &Elements<String>) -> bool {
-    matches!(resources, Elements::Only(resources) if resources.iter().any(|r| is_anything(r)))
+/// The actions of [`ASKED`], by position, that a statement stands for on any resource of theirs, and on how many.
+fn breadths(statement: &Statement, work: &Work) -> Vec<(usize, Breadth)> {
+    let mut known: BTreeMap<(&str, &str), Breadth> = BTreeMap::new();
+    let asked = asked_of(statement, work).into_iter().enumerate().filter(|(_, asked)| *asked);
+    asked
+        .map(|(action, _)| {
+            let services = resources_of(ASKED[action]);
+            let breadth = *known.entry(services).or_insert_with(|| {
+                let of = |service| breadth(&statement.resources, service, work);
+                if services.0 == services.1 { of(services.0) } else { of(services.0).max(of(services.1)) }
+            });
+            (action, breadth)
+        })
+        .filter(|(_, breadth)| *breadth != Breadth::Nothing)
+        .collect()
+}
+
+/// The services whose resources an action is on, as ARNs name them: one, or two.
+fn resources_of(action: &str) -> (&str, &str) {
+    match action.split(':').next().unwrap_or("") {
+        "sts" => ("iam", "iam"),
+        "ec2-instance-connect" => ("ec2", "ec2"),
+        "rds-data" => ("rds", "rds"),
+        // Commands and sessions are on instances.
+        "ssm" if !action.starts_with("ssm:get") => ("ssm", "ec2"),
+        service => (service, service),
+    }
 }
 
 /// For each of [`ASKED`], whether a statement's `Action` or `NotAction` stands for it.
@@ -138,7 +182,7 @@ fn named(patterns: &[String], work: &Work) -> Vec<bool> {
             break;
         }
         let pattern = pattern.to_ascii_lowercase();
-        let fixed = pattern.split(['*', '?']).next().unwrap_or("");
+        let fixed = fixed_start(&pattern);
         let start = ASKED.partition_point(|a| *a < fixed);
         let candidates = ASKED.iter().zip(&mut named).skip(start).take_while(|(a, _)| a.starts_with(fixed));
         for (_, known) in candidates.filter(|(a, known)| !**known && work.matches(&pattern, a, Case::Counts))
@@ -184,14 +228,23 @@ fn possible(path: &Path, allowed: &Allowed<'_>, work: &Work) -> Option<Code> {
             return None;
         }
     }
+    // Whoever may pass any role makes the function or stack that runs it, be it under a name that is laid down.
+    let new_carrier = path.category == "new-passrole" && path.actions.contains(&PASS_ROLE);
+    let is_wide = |(action, grant): (&&str, &&Grant<'_>)| {
+        grant.on_everything
+            || (new_carrier && *action != PASS_ROLE)
+            || (grant.on_itself && path.category == "self-escalation")
+    };
     Some(match path.category {
-        _ if !grants.iter().all(|g| g.on_everything) => Code::EscalationNarrow,
+        _ if !path.actions.iter().zip(&grants).all(is_wide) => Code::EscalationNarrow,
         // Assuming roles is only as bad as the roles that let themselves be assumed.
         "self-escalation" => Code::Escalation,
         "principal-access" if path.actions.iter().any(|a| a.starts_with("iam:")) => Code::Escalation,
         _ => Code::EscalationByService,
     })
 }
+
+const PASS_ROLE: &str = "iam:passrole";
 
 /// `lambda.amazonaws.com` of `lambda:createfunction`.
 fn service_of(action: &str) -> String {

@@ -4,11 +4,10 @@ use serde::Serialize;
 
 use crate::environment::Organization;
 use crate::finding::Severity;
-use crate::json;
 use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::cedar;
 use crate::policy_change::document::{Document, MAX_BYTES, Unreadable};
-use crate::policy_change::judge;
+use crate::policy_change::opensearch;
 use crate::policy_change::verdict::Verdict;
 
 /// What a document comes to.
@@ -34,13 +33,15 @@ pub fn explain(
     account: &str,
     organization: &Organization,
 ) -> Result<Explanation, Unreadable> {
-    let kind = kind.or_else(|| cedar::looks_like(text).then_some(Kind::Cedar));
+    let kind = kind
+        .or_else(|| cedar::looks_like(text).then_some(Kind::Cedar))
+        .or_else(|| opensearch::looks_like(text).then_some(Kind::OpenSearch));
     match kind {
         Some(Kind::Cedar) if text.len() > MAX_BYTES => return Err(Unreadable::TooLong),
         Some(kind @ Kind::Cedar) => return Ok(Explanation { kind, verdicts: cedar::judge(text) }),
         Some(kind @ Kind::OpenSearch) => {
-            let rules = json::parse(text)?;
-            return Ok(Explanation { kind, verdicts: judge::opensearch(&rules).verdicts });
+            let verdicts = opensearch::judge(text, &Setting { kind, account, organization })?;
+            return Ok(Explanation { kind, verdicts });
         }
         _ => {}
     }

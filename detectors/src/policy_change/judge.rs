@@ -14,7 +14,7 @@ use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::state::State;
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, matches};
-use crate::policy_change::{Config, cedar, network, tell};
+use crate::policy_change::{Config, cedar, network, opensearch, tell};
 use crate::time::EventTime;
 
 /// What a change comes to.
@@ -146,9 +146,9 @@ impl Judge<'_> {
         let Some(text) = self.facts.text(digest) else { return Judged::default() };
         match kind {
             Kind::OpenSearch => {
-                return crate::json::parse(text).map_or_else(
+                return opensearch::judge(text, &self.setting(kind)).map_or_else(
                     |why| Judged::of(Code::Unreadable, format!("the rules can't be read: {why}")),
-                    |rules| opensearch(&rules),
+                    |verdicts| Judged { verdicts, ..Judged::default() },
                 );
             }
             Kind::Cedar => return Judged { verdicts: cedar::judge(text), ..Judged::default() },
@@ -275,19 +275,4 @@ fn switched(change: &Change, row: u64) -> Judged {
         verdict.text = row.says.replace("{}", &tell::subject(change));
     }
     judged
-}
-
-/// OpenSearch Serverless: network rules that let the internet in, access rules for anyone.
-pub(crate) fn opensearch(rules: &crate::json::Value) -> Judged {
-    let public = crate::policy_change::path::holds(rules, "AllowFromPublic=true");
-    if public {
-        return Judged::of(
-            Code::PublicFenced,
-            "collections may be reached from the internet, access rules permitting".to_owned(),
-        );
-    }
-    if crate::policy_change::path::holds(rules, "Principal=*") {
-        return Judged::of(Code::Public, "access rules name everyone".to_owned());
-    }
-    Judged::default()
 }

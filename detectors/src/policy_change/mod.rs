@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod analysis;
+mod breadth;
 mod calls;
 mod cedar;
 mod condition;
@@ -20,6 +21,7 @@ mod judge;
 mod network;
 mod next;
 mod notes;
+mod opensearch;
 mod path;
 mod reach;
 mod resource;

@@ -13,7 +13,7 @@ use crate::policy_change::work::Work;
 pub(crate) enum Party {
     /// Anyone at all.
     Anyone,
-    /// Anyone, but for a condition on network, tag or source.
+    /// Anyone, but for a condition on network, source or unique id.
     Fenced(String),
     /// An account, or somebody in it.
     Account(String),

@@ -70,7 +70,7 @@ codes! {
     PublicControl "public_control" Critical ["T1537", "T1098"] "is open to the world for more than reading" "anyone may write, manage or do everything";
     Public "public" High ["T1537", "T1530"] "is open to the world" "anyone may read or use it";
     PublicApi "public_api" Low ["T1190"] "is an API open to the world" "anyone may call the API, which is what most are for";
-    PublicFenced "public_fenced" Low ["T1530"] "is open to the world behind a condition" "`*`, but for a condition on network, tag or source";
+    PublicFenced "public_fenced" Low ["T1530"] "is open to the world behind a condition" "`*`, but for a condition on network, source or unique id";
     OtherAccountTrust "other_account_trust" High ["T1098.003", "T1199"] "can be assumed from an unknown account" "the role trusts an account nobody configured";
     OtherAccount "other_account" High ["T1537"] "is shared with an unknown account" "an account nobody configured gets access";
     OtherOrganization "other_organization" Medium ["T1537"] "is shared with an organization" "all of an organization other than the configured one gets access";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use trailhound_detectors::environment::Organization;
 use trailhound_detectors::policy_change::{Kind, explain};
 
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("compute.tsv", include_str!("compute.tsv")),
     ("data.tsv", include_str!("data.tsv")),
     ("escalation.tsv", include_str!("escalation.tsv")),
@@ -14,6 +14,7 @@ const TABLES: [(&str, &str); 13] = [
     ("identity.tsv", include_str!("identity.tsv")),
     ("kms.tsv", include_str!("kms.tsv")),
     ("messages.tsv", include_str!("messages.tsv")),
+    ("opensearch.tsv", include_str!("opensearch.tsv")),
     ("principals.tsv", include_str!("principals.tsv")),
     ("recorded.tsv", include_str!("recorded.tsv")),
     ("s3.tsv", include_str!("s3.tsv")),
