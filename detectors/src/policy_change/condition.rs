@@ -194,18 +194,16 @@ impl Condition {
 
     fn arns(&self) -> Option<Fence> {
         let mut accounts = Vec::new();
-        let mut without_account = false;
         for arn in &self.values {
             let account = crate::actor::account_of_arn(arn);
             if is_account(account) {
                 accounts.push(account.to_owned());
-            } else if names_the_only_one(arn) {
-                without_account = true;
-            } else {
+            } else if !names_the_only_one(arn) {
                 return None;
             }
         }
-        Some(if without_account { Fence::Named(self.words()) } else { Fence::Accounts(accounts) })
+        // Whose a bucket is cannot be told; beside it, accounts can.
+        Some(if accounts.is_empty() { Fence::Named(self.words()) } else { Fence::Accounts(accounts) })
     }
 
     /// The key and its values, for people.
@@ -344,6 +342,10 @@ mod tests {
             (r#"{"StringLike":{"aws:PrincipalOrgID":"o-??????????"}}"#, None),
             (r#"{"ArnLike":{"aws:SourceArn":["arn:aws:s3:::bucket","arn:aws:s3:::*"]}}"#, None),
             (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:s3:::prefix-*"}}"#, None),
+            (
+                r#"{"ArnLike":{"aws:SourceArn":["arn:aws:s3:::bucket","arn:aws:sns:us-east-1:123456789012:t"]}}"#,
+                Some("Accounts"),
+            ),
             (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:s3:*:*:bucket"}}"#, Some("Named")),
             (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:*:topic"}}"#, None),
             (r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, Some("Network")),

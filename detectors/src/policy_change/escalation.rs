@@ -107,9 +107,11 @@ impl<'d> Allowed<'d> {
     }
 }
 
-/// Denials that hold whatever the request.
+/// Denials that hold whatever the request, and name the resources they are on.
 pub(crate) fn unconditional_denials(document: &Document) -> impl Iterator<Item = &Statement> {
-    document.statements.iter().filter(|s| s.effect == Effect::Deny && s.conditions.is_empty())
+    document.statements.iter().filter(|s| {
+        s.effect == Effect::Deny && s.conditions.is_empty() && matches!(s.resources, Elements::Only(_))
+    })
 }
 
 /// Whether a condition keeps new rights within a permissions boundary, or within policies that give little.
