@@ -10,5 +10,9 @@ mod trail;
 
 use criterion::{criterion_group, criterion_main};
 
+/// What the command line has, so that memory costs here what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(benches, inflate::bench, parse::bench, observe::bench, policy::bench, trail::bench);
 criterion_main!(benches);
