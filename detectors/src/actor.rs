@@ -204,6 +204,13 @@ pub fn role_family(actor: &str) -> Option<&str> {
     (!family.is_empty()).then_some(family)
 }
 
+/// Whether a role is one that only a service can take. Anybody may use the usual name for a role of his own: where the log
+/// has the role's path, that decides.
+fn is_service_linked(role_arn: &str, role: &str, issuer_arn: &str) -> bool {
+    role_arn.contains(":role/aws-service-role/")
+        || role.starts_with("AWSServiceRoleFor") && !issuer_arn.contains(":role/")
+}
+
 impl Actor {
     /// The actor behind an identity.
     pub fn of(identity: &Identity<'_>) -> Self {
@@ -224,7 +231,7 @@ impl Actor {
             };
             return if role.starts_with(IDENTITY_CENTER_ROLE) && !session.is_empty() {
                 Self::new(&format!("{role_arn}#{session}"), ActorKind::IdentityCenterUser, owner, session)
-            } else if role_arn.contains(":role/aws-service-role/") || role.starts_with("AWSServiceRoleFor") {
+            } else if is_service_linked(&role_arn, role, issuer_arn) {
                 Self::new(&role_arn, ActorKind::ServiceLinkedRole, owner, role)
             } else {
                 Self::new(&role_arn, ActorKind::Role, owner, role)

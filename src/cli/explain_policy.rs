@@ -1,5 +1,6 @@
 //! `trailhound explain-policy`.
 
+use std::borrow::Cow;
 use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
 
@@ -10,14 +11,15 @@ use clap::ValueHint;
 use super::{Done, config, exit};
 use crate::config::Config;
 use crate::detectors::Severity;
+use crate::detectors::json::{Value, parse};
 use crate::detectors::policy_change::{self, Explanation, Kind};
 use crate::report::text::plain;
 
 const EXAMPLES: &str = "\
 Examples:
   trailhound explain-policy policy.json
-  aws iam get-role --role-name ci --query Role.AssumeRolePolicyDocument |
-      trailhound explain-policy - --account 123456789012
+  aws iam get-role --role-name ci | trailhound explain-policy - --account 123456789012
+  aws s3api get-bucket-policy --bucket logs | trailhound explain-policy -
   trailhound explain-policy policy.json --format json --fail-on medium
 
 Exit codes: 0 nothing as grave as --fail-on, 1 failed, 2 wrong command line or configuration,
@@ -96,8 +98,9 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         As::Cedar => Kind::Cedar,
         As::Opensearch => Kind::OpenSearch,
     });
+    let text = unwrapped(text);
     let explanation = match policy_change::explain(
-        text,
+        &text,
         kind,
         arguments.account.as_deref().unwrap_or_default(),
         &config.organization,
@@ -118,6 +121,39 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     }
     let reached = explanation.severity().is_some_and(|severity| severity >= arguments.fail_on);
     Ok(if reached { exit::ALERTED } else { exit::OK })
+}
+
+/// The document in what the AWS command line prints of a policy, or the text as it is.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    const WRAPPERS: [&str; 11] = [
+        "Policy",
+        "PolicyDocument",
+        "PolicyVersion",
+        "Role",
+        "AssumeRolePolicyDocument",
+        "Document",
+        "Content",
+        "ResourcePolicy",
+        "InlinePolicy",
+        "Attributes",
+        "policyText",
+    ];
+    // `get-policy-version` wraps twice, `describe-policy` of organizations in an object with a text.
+    const DEEPEST: usize = 3;
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..DEEPEST {
+        let Ok(Value::Object(mut members)) = parse(&text) else { break };
+        if members.keys().any(|name| name.eq_ignore_ascii_case("Statement")) {
+            break;
+        }
+        let Some(wrapped) = WRAPPERS.iter().find_map(|name| members.remove(*name)) else { break };
+        text = match wrapped {
+            Value::String(text) => text.into(),
+            Value::Object(_) => wrapped.to_string().into(),
+            _ => break,
+        };
+    }
+    text
 }
 
 fn account(text: &str) -> Result<String, &'static str> {

@@ -30,7 +30,15 @@ fn a_document_is_read_from_standard_input_in_any_dress() {
     let quoted = serde_json::to_string(ADMIN).unwrap();
     let encoded = ADMIN.replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
     let marked = format!("\u{feff}{ADMIN}");
-    for text in [ADMIN, &quoted, &encoded, &marked] {
+    let in_answers = [
+        format!(r#"{{"Policy":{quoted}}}"#),
+        format!(r#"{{"RoleName":"r","PolicyName":"p","PolicyDocument":{ADMIN}}}"#),
+        format!(r#"{{"PolicyVersion":{{"VersionId":"v1","Document":{ADMIN}}}}}"#),
+        format!(r#"{{"Role":{{"RoleName":"r","AssumeRolePolicyDocument":{ADMIN}}}}}"#),
+    ];
+    let dressed =
+        [ADMIN, &quoted, &encoded, &marked].into_iter().chain(in_answers.iter().map(String::as_str));
+    for text in dressed {
         let run = Folder::new().run_with_input(&["explain-policy", "-", "--format", "json"], text.as_bytes());
         let explained: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!(explained["kind"], "identity", "{text}");

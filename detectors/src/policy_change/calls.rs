@@ -17,10 +17,31 @@ pub(crate) struct DocumentRow {
     pub(crate) path: &'static str,
     /// When it counts.
     pub(crate) when: &'static str,
-    /// How it is read; none: the call deletes it.
-    pub(crate) kind: Option<Kind>,
+    /// What stands there after the call.
+    pub(crate) holds: Holds,
     /// What it belongs to.
     pub(crate) subject: &'static str,
+}
+
+/// What a call leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// A document, read as this.
+    Document(Kind),
+    /// No document: it was deleted.
+    Nothing,
+    /// Not even what the document belonged to.
+    NoResource,
+}
+
+impl Holds {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "gone" => Some(Self::Nothing),
+            "ended" => Some(Self::NoResource),
+            kind => Kind::named(kind).map(Self::Document),
+        }
+    }
 }
 
 /// A grant without a document.
@@ -95,7 +116,7 @@ impl Call {
     }
 }
 
-const SPECIAL: [(&str, &str, Special); 15] = [
+const SPECIAL: [(&str, &str, Special); 16] = [
     ("iam", "AttachGroupPolicy", Special::Attach),
     ("iam", "AttachRolePolicy", Special::Attach),
     ("iam", "AttachUserPolicy", Special::Attach),
@@ -106,6 +127,7 @@ const SPECIAL: [(&str, &str, Special); 15] = [
     ("sso", "DetachManagedPolicyFromPermissionSet", Special::Detach),
     ("iam", "SetDefaultPolicyVersion", Special::SetDefaultVersion),
     ("ec2", "AuthorizeSecurityGroupIngress", Special::SecurityGroup),
+    ("ec2", "ModifySecurityGroupRules", Special::SecurityGroup),
     ("s3", "CreateBucket", Special::Acl),
     ("s3", "PutBucketAcl", Special::Acl),
     ("s3", "PutObjectAcl", Special::Acl),
@@ -117,7 +139,8 @@ static CALLS: LazyLock<HashMap<u64, Call>> = LazyLock::new(|| {
     let mut calls: HashMap<u64, Call> = HashMap::new();
     let id = |service: &str, name: &str| stable_hash(format!("{service}:{name}").as_bytes());
     for [service, name, path, when, kind, subject] in rows(include_str!("../../data/policy_documents.tsv")) {
-        let row = DocumentRow { path, when, kind: Kind::named(kind), subject };
+        let holds = Holds::named(kind).unwrap_or(Holds::Nothing);
+        let row = DocumentRow { path, when, holds, subject };
         calls.entry(id(service, name)).or_default().documents.push(row);
     }
     for [service, name, when, subject, parties, actions, removed] in
@@ -267,7 +290,7 @@ mod tests {
             assert!(row.mitre.iter().all(|t| t.starts_with('T')), "{row:?}");
         }
         for [_, _, _, _, kind, _] in rows(documents) {
-            assert!(kind == "gone" || Kind::named(kind).is_some(), "{kind}");
+            assert!(Holds::named(kind).is_some(), "{kind}");
         }
         for [_, attached, detached] in rows(include_str!("../../data/managed_policies.tsv")) {
             for code in [attached, detached] {

@@ -10,7 +10,7 @@ use crate::finding::Evidence;
 use crate::json::{self, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
-use crate::policy_change::calls::{self, Call, DocumentRow, Special};
+use crate::policy_change::calls::{self, Call, DocumentRow, Holds, Special};
 use crate::policy_change::deeds::{Deed, Deeds, Effect};
 use crate::policy_change::facts::{Change, Remembered, Version, What};
 use crate::policy_change::{network, path, shares, steps};
@@ -20,6 +20,9 @@ pub(crate) const RESOURCE: Class = Class(0);
 
 /// The id of what the log does not name.
 pub(crate) const UNNAMED: &str = "unknown";
+
+/// The facet of a bucket or object that is its access control list.
+const ACL: &str = "acl";
 
 /// Longer documents are cut: what is left is said to be unreadable. Above every limit AWS has for policies.
 const MAX_KEPT: usize = 128 * 1024;
@@ -110,17 +113,17 @@ fn mentions_policy(event: &Event<'_>) -> bool {
     STATEMENT.find(event.parts.request.text().as_bytes()).is_some()
 }
 
-/// Strings and objects with a `Statement`, wherever they stand, the first few.
+/// Policies wherever they stand, as objects or as text, the first few.
 fn find_policies(value: &Value) -> Vec<&Value> {
     const MAX: usize = 4;
     let mut found = Vec::new();
     let mut queue = vec![value];
     while let Some(value) = queue.pop() {
         match value {
-            Value::Object(members) if path::member(value, "Statement").is_some() => found.push(value),
+            value if is_policy(value) => found.push(value),
             Value::Object(members) => queue.extend(members.values()),
             Value::Array(items) => queue.extend(items),
-            Value::String(text) if text.contains("Statement") && text.contains("Effect") => found.push(value),
+            Value::String(text) if is_policy_text(text) => found.push(value),
             _ => {}
         }
         if found.len() >= MAX {
@@ -128,6 +131,19 @@ fn find_policies(value: &Value) -> Vec<&Value> {
         }
     }
     found
+}
+
+/// Other languages have statements too (rules of firewalls, templates with policies deep within): those of a policy have an
+/// effect.
+fn is_policy(value: &Value) -> bool {
+    let statements = path::member(value, "Statement").map(json::one_or_many).unwrap_or_default();
+    statements.iter().any(|statement| path::member(statement, "Effect").is_some())
+}
+
+fn is_policy_text(text: &str) -> bool {
+    text.contains("Statement")
+        && text.contains("Effect")
+        && json::parse(&canonical(text)).is_ok_and(|value| is_policy(&value))
 }
 
 fn guess(document: &Value) -> Kind {
@@ -269,7 +285,8 @@ impl Reader<'_, '_> {
             return self.change(subject_of(event, call), What::Omitted);
         }
         let request = event.parts.request();
-        let carries = !call.documents.is_empty() || !call.grants.is_empty() || call.special.is_some();
+        let holds_any = call.documents.iter().any(|row| row.holds != Holds::NoResource);
+        let carries = holds_any || !call.grants.is_empty() || call.special.is_some();
         if request.is_null() && carries && (!event.succeeded() || call.switches.is_empty()) {
             return self.change(subject_of(event, call), What::Unseen);
         }
@@ -311,8 +328,12 @@ impl Reader<'_, '_> {
                 } else {
                     "bucket:bucketName"
                 };
-                for share in shares::of_acl(request) {
-                    self.change(subject, share.into_effect());
+                let list = shares::of_acl(request);
+                let gives = list["Statement"].as_array().is_some_and(|given| !given.is_empty());
+                // Making a bucket or an object has a list only if it says so. The list is no part of the policy.
+                if gives || event.action.name.ends_with("Acl") {
+                    let set = |digest| What::Set(Kind::Resource, digest);
+                    self.change_of(subject, ACL, Effect::of_document(list.to_string(), set));
                 }
             }
             None => {}
@@ -321,7 +342,8 @@ impl Reader<'_, '_> {
 
     /// A call nobody listed: any policy anywhere in its parameters.
     fn unlisted(&mut self) {
-        if !mentions_policy(self.event) {
+        // What Access Analyzer is asked about is no policy of anything.
+        if !mentions_policy(self.event) || &*self.event.action.service == "access-analyzer" {
             return;
         }
         for document in find_policies(self.event.parts.request()) {
@@ -335,9 +357,18 @@ impl Reader<'_, '_> {
         if !path::holds(request, row.when) {
             return false;
         }
-        let Some(kind) = row.kind else {
-            self.change(row.subject, What::Gone);
-            return true;
+        let kind = match row.holds {
+            Holds::Document(kind) => kind,
+            Holds::Nothing => {
+                self.change(row.subject, What::Gone);
+                return true;
+            }
+            Holds::NoResource => {
+                for facet in ["", ACL] {
+                    self.change_of(row.subject, facet, What::Ended.into());
+                }
+                return true;
+            }
         };
         // A session policy narrows one session: nothing to remember.
         if kind == Kind::Scope {
@@ -430,9 +461,9 @@ fn entity(event: &Event<'_>, thing: &str, id: &str, facet: &str) -> String {
     let service = &*event.action.service;
     let region = if EVERYWHERE.contains(&service) { "" } else { event.region };
     let id = name(short(thing, id));
-    let trust =
-        if matches!(&*event.action.name, "CreateRole" | "UpdateAssumeRolePolicy") { "trust" } else { facet };
-    format!("{service}/{region}/{thing}/{id}/{trust}")
+    let is_of_trust = matches!(&*event.action.name, "CreateRole" | "UpdateAssumeRolePolicy" | "DeleteRole");
+    let facet = if is_of_trust { "trust" } else { facet };
+    format!("{service}/{region}/{thing}/{id}/{facet}")
 }
 
 /// A function by name, whether the call gave its ARN or its name, as calls do both.

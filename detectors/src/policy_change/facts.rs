@@ -57,6 +57,8 @@ pub(crate) enum What {
     Omitted,
     /// Nobody knows: the log of the failed call holds no parameters.
     Unseen,
+    /// Deleted the resource itself: what comes after under its name is another.
+    Ended,
 }
 
 /// A version of a policy.
@@ -115,6 +117,7 @@ impl Change {
             | What::Version(..)
             | What::Default(_)
             | What::Gone
+            | What::Ended
             | What::Omitted
             | What::Unseen => 0,
             What::Revoke(_) | What::RevokeStatement(_) => 1,
@@ -276,7 +279,7 @@ impl What {
             Self::Attach(arn) if calls::is_aws_managed(arn) => {
                 calls::managed(arn).0.map_or(Severity::Low, Code::severity)
             }
-            Self::Omitted | Self::Gone => Severity::High,
+            Self::Omitted | Self::Gone | Self::Ended => Severity::High,
             // Of those attached or made to count, the text stands in other facts.
             Self::Attach(_) | Self::Default(_) | Self::Detach(_) | Self::Switch(_) | Self::Open(_) => {
                 Severity::Medium
@@ -334,7 +337,7 @@ impl crate::ledger::Facts for Remembered {
                 self.release(Some(&change));
                 continue;
             }
-            whole |= matches!(change.what, What::Set(..) | What::Gone);
+            whole |= matches!(change.what, What::Set(..) | What::Gone | What::Ended);
             done.push(change.what.clone());
             self.changes.insert(moment, change);
         }

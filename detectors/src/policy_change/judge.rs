@@ -88,7 +88,9 @@ fn severity(
     if !never_milder && is(&organization.deploy_roles, &change.actor) {
         severity = severity.milder();
     }
-    Some(if change.succeeded() { severity } else { severity.milder() })
+    // An attempt is milder, but never so that nobody hears of it who would have heard of the change.
+    let attempt = severity.milder().max(severity.min(Severity::Low));
+    Some(if change.succeeded() { severity } else { attempt })
 }
 
 struct Judge<'j> {
@@ -103,7 +105,7 @@ impl Judge<'_> {
         match &change.what {
             What::Set(kind, digest) => self.set(*kind, *digest),
             What::Version(kind, digest, version) if version.default => self.set(*kind, *digest),
-            What::Version(..) | What::Revoke(_) | What::RevokeStatement(_) => Judged::default(),
+            What::Version(..) | What::Revoke(_) | What::RevokeStatement(_) | What::Ended => Judged::default(),
             What::Default(version) => match self.state.versions.get(version) {
                 Some((kind, digest)) => self.set(*kind, *digest),
                 None => Judged::of(

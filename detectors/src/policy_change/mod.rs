@@ -3,6 +3,8 @@
 mod analysis;
 mod breadth;
 mod calls;
+#[cfg(test)]
+mod calls_tests;
 mod cedar;
 mod condition;
 #[cfg(test)]
@@ -79,8 +81,8 @@ impl Detector for PolicyChange {
         "calls that widen access, weaken guardrails, mint credentials or blind detection";
     const DOCS: &'static str = include_str!("README.md");
     /// 2: steps know the managed policy they attached; a call may have several effects on one resource; changes know how grave
-    /// they are.
-    const FACTS_VERSION: u32 = 2;
+    /// they are. 3: resources end.
+    const FACTS_VERSION: u32 = 3;
     type Config = Config;
     type Facts = Remembered;
 

@@ -17,11 +17,12 @@ const GUARDED: [i64; 26] = [
 /// Ports meant for the world.
 const PUBLIC: [i64; 3] = [80, 443, 8443];
 
-/// What `AuthorizeSecurityGroupIngress` opens to everyone.
+/// What `AuthorizeSecurityGroupIngress` or `ModifySecurityGroupRules` opens to everyone.
 pub(crate) fn openings(request: &Value) -> Vec<Opening> {
     let mut openings: Vec<Opening> = path::values(request, "ipPermissions")
         .into_iter()
         .flat_map(|permissions| path::values(permissions, "items").into_iter().chain([permissions]))
+        .chain(path::values(request, "securityGroupRule.securityGroupRule"))
         .chain([request])
         .filter(|permission| is_world_open(permission))
         .map(opening)
@@ -33,11 +34,17 @@ pub(crate) fn openings(request: &Value) -> Vec<Opening> {
 }
 
 fn is_world_open(permission: &Value) -> bool {
-    ["ipRanges.cidrIp", "ipv6Ranges.cidrIpv6", "cidrIp", "cidrIpv6"].iter().any(|path| {
-        path::values(permission, path)
-            .into_iter()
-            .any(|range| range.as_str().is_some_and(|range| range.ends_with("/0")))
+    ["ipRanges.cidrIp", "ipv6Ranges.cidrIpv6", "cidrIp", "cidrIpv4", "cidrIpv6"].iter().any(|path| {
+        path::values(permission, path).into_iter().any(|range| range.as_str().is_some_and(is_world))
     })
+}
+
+/// The whole internet, or so large a part of it that a few such ranges are all of it.
+fn is_world(range: &str) -> bool {
+    const NARROWEST: u8 = 7;
+    let bits = range.rsplit_once('/').and_then(|(_, bits)| bits.parse().ok());
+    let is_local = range.starts_with('f') || range.starts_with('F');
+    bits.is_some_and(|bits: u8| bits <= NARROWEST) && !is_local
 }
 
 fn opening(permission: &Value) -> Opening {
@@ -55,8 +62,8 @@ pub(crate) fn judge(openings: &[Opening]) -> Vec<Verdict> {
     openings
         .iter()
         .map(|opening| {
-            let ports = ports_of(opening);
-            Verdict::new(code(opening), format!("{ports} is open to every address"), Vec::new())
+            let (ports, is) = ports_of(opening);
+            Verdict::new(code(opening), format!("{ports} {is} open to every address"), Vec::new())
         })
         .collect()
 }
@@ -76,13 +83,13 @@ fn code(opening: &Opening) -> Code {
     }
 }
 
-fn ports_of(opening: &Opening) -> String {
+fn ports_of(opening: &Opening) -> (String, &'static str) {
     let Opening { protocol, from, to } = opening;
     match (&**protocol, from == to) {
-        ("-1", _) => "all traffic".to_owned(),
-        (protocol, true) if *from >= 0 => format!("{protocol} port {from}"),
-        (protocol, _) if *from >= 0 => format!("{protocol} ports {from} to {to}"),
-        (protocol, _) => format!("all of {protocol}"),
+        ("-1", _) => ("all traffic".to_owned(), "is"),
+        (protocol, true) if *from >= 0 => (format!("{protocol} port {from}"), "is"),
+        (protocol, _) if *from >= 0 => (format!("{protocol} ports {from} to {to}"), "are"),
+        (protocol, _) => (format!("all of {protocol}"), "is"),
     }
 }
 
@@ -113,6 +120,18 @@ mod tests {
             (
                 r#"{"ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"toPort":22,"ipRanges":{"items":[{"cidrIp":"10.0.0.0/8"}]}}]}}"#,
                 vec![],
+            ),
+            (
+                r#"{"ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"toPort":22,"ipv6Ranges":{"items":[{"cidrIpv6":"fc00::/7"}]}}]}}"#,
+                vec![],
+            ),
+            (
+                r#"{"ipProtocol":"tcp","fromPort":22,"toPort":22,"cidrIp":"128.0.0.0/1"}"#,
+                vec![Code::NetworkAdmin],
+            ),
+            (
+                r#"{"ModifySecurityGroupRulesRequest":{"GroupId":"sg-1","SecurityGroupRule":{"SecurityGroupRuleId":"sgr-1","SecurityGroupRule":{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"CidrIpv4":"0.0.0.0/0"}}}}"#,
+                vec![Code::NetworkAdmin],
             ),
         ] {
             let found: Vec<Code> =

@@ -70,6 +70,8 @@ fn clause_holds(root: &Value, clause: &str) -> bool {
         values(root, path).is_empty()
     } else if let Some(path) = clause.strip_suffix('?') {
         !values(root, path).is_empty()
+    } else if let Some((path, unwanted)) = clause.split_once("!=") {
+        !any(path, &|text| text.eq_ignore_ascii_case(unwanted))
     } else if let Some((path, wanted)) = split_clause(clause) {
         any(path, &|text| text.eq_ignore_ascii_case(wanted))
     } else if let Some((path, pattern)) = clause.split_once('~') {

@@ -145,11 +145,15 @@ fn conditions(request: &Value) -> Map<String, Value> {
     conditions
 }
 
+/// The account that writes logs of CloudFront distributions, and gets itself a grant for it.
+/// Source: Amazon CloudFront Developer Guide, "Permissions required to configure standard logging and to access your log files".
+const LOG_DELIVERY: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0";
+
 const EVERYONE: [&str; 2] = ["global/AllUsers", "global/AuthenticatedUsers"];
 
-/// What an S3 call gives by access control list: canned by header, granted by header, or granted in the body. A list replaces
-/// the one before it; only what it gives beyond the owner is kept.
-pub(crate) fn of_acl(request: &Value) -> Vec<Share> {
+/// What an S3 call gives by access control list (canned by header, granted by header, or granted in the body) as a document:
+/// of what it gives beyond the owner, for a list replaces the one before it.
+pub(crate) fn of_acl(request: &Value) -> Value {
     let mut statements: Vec<Value> = Vec::new();
     let mut allow = |principal: Value, permission: &str| {
         let actions: &[&str] = match permission.to_ascii_uppercase().as_str() {
@@ -184,6 +188,7 @@ pub(crate) fn of_acl(request: &Value) -> Vec<Share> {
             }
         }
     }
+    let owner = path::text(request, "AccessControlPolicy.Owner.ID").unwrap_or_default();
     for grant in path::values(request, "AccessControlPolicy.AccessControlList.Grant") {
         let permission = path::text(grant, "Permission").unwrap_or_default();
         if path::text(grant, "Grantee.URI")
@@ -192,7 +197,13 @@ pub(crate) fn of_acl(request: &Value) -> Vec<Share> {
             allow(json!("*"), &permission);
         } else if let Some(email) = path::text(grant, "Grantee.EmailAddress") {
             allow(json!({ "CanonicalUser": email }), &permission);
+        } else if let Some(id) = path::text(grant, "Grantee.ID")
+            && !owner.is_empty()
+            && id != owner
+            && id != LOG_DELIVERY
+        {
+            allow(json!({ "CanonicalUser": id }), &permission);
         }
     }
-    if statements.is_empty() { Vec::new() } else { vec![Share::Given(json!({ "Statement": statements }))] }
+    json!({ "Statement": statements })
 }

@@ -93,6 +93,7 @@ impl State {
                 let kind = self.document(notes).map_or(Kind::Resource, |(kind, _)| kind);
                 (self.stand, self.digest) = (Some((kind, Stand::default())), None);
             }
+            What::Ended => *self = Self::default(),
             What::Grant(digest) => {
                 if let Some(grant) = facts.text(*digest).and_then(|text| notes.read(text).ok()) {
                     self.remake(notes, Some(Kind::Resource), |document| {
@@ -129,6 +130,7 @@ impl State {
 
     /// Changes the document, where there is one or it may be made.
     fn remake(&mut self, notes: &Notes, made: Option<Kind>, change: impl FnOnce(&mut Document)) {
+        self.digest = None;
         let before = match self.stand.take() {
             // Nobody else holds it as a rule, and then it is not copied.
             Some((kind, Stand::Made(document))) => Some((kind, document)),

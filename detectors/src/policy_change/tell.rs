@@ -48,7 +48,7 @@ pub(crate) fn finding(key: &Key, change: &Change, judged: &Judged, severity: Sev
 /// What sort of change it was: part of the finding's id, so it depends on the call alone.
 fn kind(change: &Change) -> &'static str {
     match &change.what {
-        What::Set(..) | What::Version(..) | What::Default(_) | What::Gone => "policy_document",
+        What::Set(..) | What::Version(..) | What::Default(_) | What::Gone | What::Ended => "policy_document",
         What::Grant(_) | What::Revoke(_) | What::RevokeStatement(_) => "grant",
         What::Attach(_) | What::Detach(_) => "attachment",
         What::Open(_) => "exposure",

@@ -50,7 +50,7 @@ fn found_from(report_from: Severity, calls: &[(&str, &str, &str, &str)]) -> Vec<
 }
 
 /// The same, with what is below the level of reports.
-fn all(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
+pub(super) fn all(calls: &[(&str, &str, &str, &str)]) -> Vec<String> {
     found_from(Severity::Informational, calls)
 }
 
