@@ -142,7 +142,7 @@ fn principal_covers(wide: &Principal, narrow: &Principal) -> bool {
         // `arn:…:iam::ACCOUNT:root` is the account.
         if arn.ends_with(":root") { crate::actor::account_of_arn(arn).to_owned() } else { arn.to_owned() }
     };
-    wide.value == "*"
+    wide.is_everyone()
         || (wide.kind == narrow.kind && (wide.value == narrow.value || bare(wide) == bare(narrow)))
         || (wide.kind == narrow.kind && bare(wide) == crate::actor::account_of_arn(&narrow.value))
 }

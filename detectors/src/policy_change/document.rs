@@ -110,6 +110,13 @@ pub(crate) struct Principal {
     pub value: String,
 }
 
+impl Principal {
+    /// Whether it is every principal there is: a star for services or providers is not.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.kind == PrincipalKind::Aws && self.value == "*"
+    }
+}
+
 /// The sort of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PrincipalKind {

@@ -193,5 +193,5 @@ impl<'d> Denials<'d> {
 }
 
 fn denies_everyone(deny: &Statement) -> bool {
-    matches!(&deny.principals, Elements::Only(principals) if principals.iter().any(|p| p.value == "*"))
+    matches!(&deny.principals, Elements::Only(principals) if principals.iter().any(Principal::is_everyone))
 }
