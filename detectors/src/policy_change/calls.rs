@@ -266,7 +266,12 @@ pub(crate) fn may_carry_policy(action: &Action) -> bool {
     ];
     // EC2's network interfaces, instances and volumes come and go all day, and hold no policy.
     let busy = &*action.service == "ec2" && !action.name.contains("Endpoint");
-    !busy && WRITES.iter().any(|verb| action.name.starts_with(verb)) && !STREAMS.contains(&&*action.name)
+    // What Access Analyzer is asked about is no policy of anything.
+    let asks = &*action.service == "access-analyzer";
+    !busy
+        && !asks
+        && WRITES.iter().any(|verb| action.name.starts_with(verb))
+        && !STREAMS.contains(&&*action.name)
 }
 
 #[cfg(test)]

@@ -342,8 +342,7 @@ impl Reader<'_, '_> {
 
     /// A call nobody listed: any policy anywhere in its parameters.
     fn unlisted(&mut self) {
-        // What Access Analyzer is asked about is no policy of anything.
-        if !mentions_policy(self.event) || &*self.event.action.service == "access-analyzer" {
+        if !mentions_policy(self.event) {
             return;
         }
         for document in find_policies(self.event.parts.request()) {
@@ -364,8 +363,9 @@ impl Reader<'_, '_> {
                 return true;
             }
             Holds::NoResource => {
-                for facet in ["", ACL] {
-                    self.change_of(row.subject, facet, What::Ended.into());
+                self.change(row.subject, What::Ended);
+                if row.subject.starts_with("bucket:") {
+                    self.change_of(row.subject, ACL, What::Ended.into());
                 }
                 return true;
             }
