@@ -9,6 +9,7 @@ use crate::policy_change::calls::Call;
 use crate::policy_change::documents::Digest;
 use crate::policy_change::extract;
 use crate::policy_change::facts::What;
+use crate::policy_change::lifts::Lifts;
 use crate::strings::{Recent, mixed};
 
 /// Calls with longer parameters, bytes, are read every time.
@@ -49,6 +50,8 @@ pub(crate) struct Deed {
     pub(crate) effect: Effect,
     /// How grave that is by itself.
     pub(crate) weight: Severity,
+    /// Whether it may let the caller itself in.
+    pub(crate) lifts: Lifts,
 }
 
 /// All a call did.
@@ -61,7 +64,7 @@ pub(crate) struct Deeds {
 
 /// Calls read lately.
 #[derive(Debug, Default)]
-pub struct Read(Recent<Known>);
+pub(crate) struct Read(Recent<Known>);
 
 /// Everything that decides what a call did, and what that is.
 #[derive(Debug)]

@@ -10,10 +10,12 @@ use crate::finding::Evidence;
 use crate::json::{self, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
+use crate::policy_change::at_hand::Sort;
 use crate::policy_change::calls::{self, Call, DocumentRow, Holds, Special};
 use crate::policy_change::deeds::{Deed, Deeds, Effect};
 use crate::policy_change::facts::{Change, Remembered, Version, What};
-use crate::policy_change::{network, path, shares, steps};
+use crate::policy_change::lifts::Lifts;
+use crate::policy_change::{held, network, path, shares, steps, tries};
 
 /// Facts of a resource.
 pub(crate) const RESOURCE: Class = Class(0);
@@ -35,18 +37,24 @@ const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policy
 
 /// Records everything the event did.
 pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+    let sort = ledger.memo().sorts.of(event.action);
+    if sort != Sort::Assumes {
+        tries::observe(event, ledger);
+    }
+    match sort {
+        Sort::Plain => return,
+        Sort::Assumes => return steps::of_call(event, steps::role_used(event).as_deref(), ledger),
+        Sort::Telling => {}
+    }
     let call = calls::of(event.action);
-    let assumes = event.action.is("sts", "AssumeRole");
-    match call {
-        Some(call) if is_noise(event, call) => return,
-        None if assumes => return steps::of_call(event, steps::role_used(event).as_deref(), ledger),
-        _ => {}
+    if call.is_some_and(|call| is_noise(event, call)) {
+        return;
     }
     let is_carrier = calls::passed_role(event.action).is_some();
     if call.is_none() && !is_carrier && !mentions_policy(event) {
         return;
     }
-    let deeds = ledger.memo().of(event, call);
+    let deeds = ledger.memo().read.of(event, call);
     for deed in &deeds.deeds {
         record(deed, event, ledger);
     }
@@ -69,8 +77,12 @@ fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         evidence: Evidence::with_code(event, failure(event), strings),
         weight: deed.weight,
     };
-    let step = steps::of_change(event, &change);
+    let step = steps::of_change(event, &change, deed.lifts);
+    let holder = held::holder(&change);
     facts.insert(event.time, event.call, change, deed.effect.text.as_ref());
+    if let Some(holder) = holder {
+        held::observe(event.account, &holder, &deed.entity, ledger);
+    }
     if let Some(step) = step {
         steps::take(event, step, ledger);
     }
@@ -424,6 +436,7 @@ impl Reader<'_, '_> {
             id: name(&id),
             region: event.region.into(),
             weight: effect.what.graveness(effect.text.as_deref()),
+            lifts: Lifts::of(event, thing, &id, &effect),
             effect,
         });
     }

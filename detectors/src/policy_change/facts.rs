@@ -14,13 +14,15 @@ use crate::event::CallId;
 use crate::finding::{Evidence, Severity};
 use crate::lattice::Join;
 use crate::policy_change::analysis::{self, Kind, Setting};
+use crate::policy_change::at_hand::AtHand;
 use crate::policy_change::calls;
-use crate::policy_change::deeds::Read;
 use crate::policy_change::document::Document;
 use crate::policy_change::documents::{Digest, Documents};
 use crate::policy_change::full::Hour;
+use crate::policy_change::held::Places;
 use crate::policy_change::notes::Notes;
 use crate::policy_change::steps::Steps;
+use crate::policy_change::tries::Tries;
 use crate::policy_change::verdict::Code;
 use crate::time::EventTime;
 
@@ -144,6 +146,10 @@ pub struct Remembered {
     documents: Documents,
     /// What an actor did; nothing in facts of a resource.
     pub(crate) steps: Steps,
+    /// What it was refused and what went through; nothing in facts of a resource.
+    pub(crate) tries: Tries,
+    /// Where a holder's policies stand; nothing in facts of anything else.
+    pub(crate) places: Places,
     /// The hour that grew last. No fact: it follows from the changes.
     #[serde(skip)]
     hour: Option<Hour<Moment>>,
@@ -155,11 +161,13 @@ struct Stored {
     changes: BTreeMap<Moment, Change>,
     documents: BTreeMap<Digest, Arc<str>>,
     steps: Steps,
+    tries: Tries,
+    places: Places,
 }
 
 impl From<Stored> for Remembered {
-    fn from(Stored { changes, documents, steps }: Stored) -> Self {
-        let mut facts = Self { steps, ..Self::default() };
+    fn from(Stored { changes, documents, steps, tries, places }: Stored) -> Self {
+        let mut facts = Self { steps, tries, places, ..Self::default() };
         for (moment, change) in changes {
             let text = change.digest().and_then(|digest| documents.get(&digest));
             facts.add(moment, change, text);
@@ -170,7 +178,11 @@ impl From<Stored> for Remembered {
 
 impl PartialEq for Remembered {
     fn eq(&self, other: &Self) -> bool {
-        self.changes == other.changes && self.documents == other.documents && self.steps == other.steps
+        self.changes == other.changes
+            && self.documents == other.documents
+            && self.steps == other.steps
+            && self.tries == other.tries
+            && self.places == other.places
     }
 }
 
@@ -313,15 +325,19 @@ impl Join for Remembered {
             self.bound(hour);
         }
         self.steps.join(&other.steps);
+        self.tries.join(&other.tries);
+        self.places.join(&other.places);
     }
 }
 
 impl crate::ledger::Facts for Remembered {
-    type Memo = Read;
+    type Memo = AtHand;
     type Notes = Notes;
 
     fn close(&mut self, closed: i64) -> bool {
-        self.steps.close(closed)
+        let steps = &self.steps;
+        let tries = self.tries.close(closed, || steps.changed().collect());
+        self.steps.close(closed) || tries
     }
 
     /// What came before the horizon stays as far as it decides the state at the horizon: the newest of each thing done
@@ -343,6 +359,7 @@ impl crate::ledger::Facts for Remembered {
         }
         self.hour = None;
         self.steps.forget(horizon);
+        self.tries.forget(horizon);
     }
 }
 

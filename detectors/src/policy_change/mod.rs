@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod analysis;
+mod at_hand;
 mod breadth;
 mod calls;
 #[cfg(test)]
@@ -18,8 +19,11 @@ mod explain;
 mod extract;
 mod facts;
 mod full;
+mod held;
 mod identity;
 mod judge;
+mod lifted;
+mod lifts;
 mod network;
 mod next;
 mod notes;
@@ -34,6 +38,7 @@ mod story;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod vendors;
 mod verdict;
 pub(crate) mod wildcard;
@@ -81,8 +86,9 @@ impl Detector for PolicyChange {
         "calls that widen access, weaken guardrails, mint credentials or blind detection";
     const DOCS: &'static str = include_str!("README.md");
     /// 2: steps know the managed policy they attached; a call may have several effects on one resource; changes know how grave
-    /// they are. 3: resources end.
-    const FACTS_VERSION: u32 = 3;
+    /// they are. 3: resources end. 4: any
+    /// call that was refused or went through, of each the first of an hour; which policies a user, role or group was given.
+    const FACTS_VERSION: u32 = 4;
     type Config = Config;
     type Facts = Remembered;
 
@@ -94,16 +100,14 @@ impl Detector for PolicyChange {
         let name = match class {
             extract::RESOURCE => "changes of a resource",
             steps::ACTOR => "steps of an actor",
+            held::HOLDER => "policies of a user, role or group",
             Class(other) => return format!("class {other}"),
         };
         name.to_owned()
     }
 
-    fn claims(action: &Action) -> bool {
-        calls::of(action).is_some()
-            || calls::passed_role(action).is_some()
-            || action.is("sts", "AssumeRole")
-            || calls::may_carry_policy(action)
+    fn claims(_: &Action) -> bool {
+        true
     }
 
     fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
@@ -113,6 +117,7 @@ impl Detector for PolicyChange {
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {
         match key.class {
             steps::ACTOR => story::actor(&self.config, key, facts, around, out),
+            held::HOLDER => {}
             _ => judge::resource(&self.config, key, facts, around, out),
         }
     }

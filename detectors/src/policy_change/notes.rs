@@ -14,6 +14,7 @@ use crate::policy_change::analysis::{self, Setting};
 use crate::policy_change::document::{Document, Unreadable};
 use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::Remembered;
+use crate::policy_change::held::Held;
 use crate::policy_change::state::{Stand, State};
 use crate::time::EventTime;
 
@@ -21,6 +22,8 @@ use crate::time::EventTime;
 const MAX_BYTES: usize = 1 << 20;
 /// So many changes of managed policies are kept at most.
 const MAX_CHANGES: usize = 1 << 18;
+/// The policies of so many holders are kept at most.
+const MAX_HOLDERS: usize = 1 << 10;
 
 /// A text that was read, or why it can't be.
 pub(crate) type Read = Result<Rc<Document>, Unreadable>;
@@ -30,6 +33,8 @@ pub(crate) type Read = Result<Rc<Document>, Unreadable>;
 pub struct Notes {
     texts: RefCell<Texts>,
     policies: RefCell<Policies>,
+    /// By account, a space, and the holder.
+    holders: RefCell<HashMap<String, Rc<Held>>>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +66,21 @@ impl Notes {
         read
     }
 
+    /// The policies of a user, role or group (`group/NAME`), as far as calls that gave it some were seen.
+    pub(crate) fn held(&self, others: &dyn Lookup<Remembered>, account: &str, holder: &str) -> Rc<Held> {
+        let key = format!("{account} {holder}");
+        if let Some(held) = self.holders.borrow().get(&key) {
+            return Rc::clone(held);
+        }
+        let held = Rc::new(Held::of(others, account, holder, self));
+        let mut holders = self.holders.borrow_mut();
+        if holders.len() >= MAX_HOLDERS {
+            holders.clear();
+        }
+        holders.insert(key, Rc::clone(&held));
+        held
+    }
+
     /// A customer's managed policy, as far as calls that wrote it were seen.
     pub(crate) fn policy(&self, others: &dyn Lookup<Remembered>, account: &str, arn: &str) -> Rc<Policy> {
         let mut policies = self.policies.borrow_mut();
@@ -88,7 +108,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn of(facts: &Remembered, notes: &Notes) -> Self {
+    /// Of the facts of what holds it.
+    pub(crate) fn of(facts: &Remembered, notes: &Notes) -> Self {
         let mut state = State::default();
         let stands = facts.changes().map(|(at, change)| {
             state.take(facts, change, at, notes);

@@ -21,6 +21,7 @@ use crate::policy_change::analysis::Kind;
 use crate::policy_change::extract::{cut_name, name};
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::full::Hour;
+use crate::policy_change::lifts::Lifts;
 use crate::policy_change::{calls, path};
 use crate::time::{EventTime, HOUR};
 
@@ -33,14 +34,16 @@ pub(crate) const SPAN: i64 = 24 * HOUR;
 /// More steps of one actor in one hour are not kept: the gravest are, and of equally grave ones the first.
 const MAX_AN_HOUR: usize = 64;
 
-/// What a step is. The first three open a sequence.
+/// What a step is. Those up to `Denied` open a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum StepKind {
     /// Gave a user, role, group or policy rights.
     Rights,
     /// Changed who may assume a role.
     Trust,
-    /// Was refused a call.
+    /// Let the actor itself to a resource, or took away what may have kept it out: a policy of the resource, or one of its own.
+    Access,
+    /// Was refused a call; kept here where it is to assume a role, with the others in [`super::tries`].
     Denied,
     /// Made credentials for a user.
     Credential,
@@ -48,7 +51,7 @@ pub(crate) enum StepKind {
     Assume,
     /// Handed a role to a service.
     Pass,
-    /// A call went through.
+    /// A call that changes access or hands a role to a service went through. Any call at all in [`super::tries`].
     Done,
 }
 
@@ -61,7 +64,7 @@ pub(crate) struct Step {
     pub(crate) target: Arc<str>,
     /// How much it gives by itself, as far as the call alone says.
     pub(crate) weight: Severity,
-    /// The managed policy that gives the rights: its text may stand in other facts. Empty for anything else.
+    /// The managed policy, or the group, that gives the rights: the text may stand in other facts. Empty for anything else.
     pub(crate) policy: Arc<str>,
     /// The actor's sort.
     pub(crate) actor_kind: ActorKind,
@@ -78,6 +81,9 @@ impl Step {
         }
     }
 }
+
+/// The policy of a step that made a user a member begins like this: the policies are those of the group it names.
+pub(crate) const GROUP: &str = "group/";
 
 /// An actor's steps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -122,6 +128,11 @@ impl Steps {
     /// The steps in order, each with its time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EventTime, &Step)> {
         self.taken.iter().map(|((time, ..), step)| (*time, step))
+    }
+
+    /// When rights were given and trust was changed, in order.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = EventTime> {
+        self.iter().filter(|(_, step)| step.kind < StepKind::Denied).map(|(time, _)| time)
     }
 
     /// Adds a step, made only if its hour has room for it.
@@ -264,7 +275,7 @@ impl<'s> Openers<'s> {
             openers.get(&*step.target).is_some_and(|times| in_reach(times, until))
         };
         match step.kind {
-            StepKind::Done => in_reach(&self.grave, time) || about(&self.rest, time),
+            StepKind::Done => in_reach(&self.grave, time),
             StepKind::Pass => about(&self.rights, time.plus(SPAN)) || about(&self.rest, time.plus(SPAN)),
             _ => about(&self.rights, time) || about(&self.rest, time),
         }
@@ -285,9 +296,16 @@ impl Join for Steps {
 }
 
 /// The step a change of a resource is, if it is one.
-pub(crate) fn of_change(event: &Event<'_>, change: &Change) -> Option<Draft<'static>> {
+pub(crate) fn of_change(event: &Event<'_>, change: &Change, lifts: Lifts) -> Option<Draft<'static>> {
     if !change.succeeded() || change.actor_kind.is_aws() {
         return None;
+    }
+    if event.action.is("iam", "AddUserToGroup") {
+        // What it gives is what the group has: see `GROUP`.
+        let user = path::text(event.parts.request(), "userName")?;
+        let group = name(&format!("{GROUP}{}", change.id));
+        let target = format!("user/{}", cut_name(&user)).into();
+        return Some(Draft { kind: StepKind::Rights, target, weight: Severity::Medium, policy: group });
     }
     let principal = matches!(&*change.thing, "user" | "role" | "group" | "policy" | "permission set");
     let kind = match &change.what {
@@ -298,6 +316,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change) -> Option<Draft<'sta
             StepKind::Rights
         }
         What::Switch(_) if is_credential(&event.action.name) => StepKind::Credential,
+        _ if lifts == Lifts::Own => StepKind::Access,
         _ => return None,
     };
     // An inline policy's id is `NAME/POLICY`.
@@ -307,6 +326,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change) -> Option<Draft<'sta
         change.id.split('/').next().unwrap_or(&change.id)
     };
     let policy = match &change.what {
+        _ if kind == StepKind::Access => Arc::default(),
         What::Attach(arn) => Arc::clone(arn),
         _ if &*change.thing == "policy" => Arc::clone(&change.id),
         _ => Arc::default(),
@@ -322,7 +342,7 @@ fn is_credential(call: &str) -> bool {
     )
 }
 
-/// Records roles assumed and handed over, and calls refused and let through. `role` is the one the call names, if it names
+/// Records roles assumed and handed over, roles refused, and calls that change access let through. `role` is the one the call names, if it names
 /// one to use.
 pub(crate) fn of_call(event: &Event<'_>, role: Option<&str>, ledger: &mut Ledger<Remembered>) {
     if event.actor.kind.is_aws() || !event.session.invoked_by.is_empty() {
@@ -330,8 +350,8 @@ pub(crate) fn of_call(event: &Event<'_>, role: Option<&str>, ledger: &mut Ledger
     }
     let assumed = event.action.is("sts", "AssumeRole");
     if !event.succeeded() {
-        if is_refusal(event.error_code) {
-            take(event, Draft::of(StepKind::Denied, &refused(event, assumed)), ledger);
+        if assumed && is_refusal(event.error_code) {
+            take(event, Draft::of(StepKind::Denied, &role_refused(event)), ledger);
         }
         return;
     }
@@ -354,24 +374,26 @@ pub(crate) fn role_used(event: &Event<'_>) -> Option<Arc<str>> {
             .top_str_of(&ROLE_ARN)
             .or_else(|| path::text(event.parts.request(), "roleArn").map(Cow::Owned))?
     } else {
-        Cow::Owned(path::text(event.parts.request(), calls::passed_role(event.action)?)?)
+        let members = calls::passed_role(event.action).filter(|members| !members.is_empty())?;
+        Cow::Owned(path::text(event.parts.request(), members)?)
     };
     (!role.is_empty()).then(|| name(&format!("role/{}", last(&role))))
 }
 
-/// The call; of `AssumeRole` the role, which only the message names when it is refused.
-fn refused<'e>(event: &'e Event<'_>, assumed: bool) -> Cow<'e, str> {
+/// The role that `AssumeRole` was refused, which only the message names.
+fn role_refused<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
     match event.error_message.split_once(":role/") {
-        Some((_, role)) if assumed => {
+        Some((_, role)) => {
             Cow::Owned(format!("role/{}", last(role.split_whitespace().next().unwrap_or(role))))
         }
-        _ => Cow::Borrowed(&*event.action.label),
+        None => Cow::Borrowed(&*event.action.label),
     }
 }
 
 static ROLE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("roleArn"));
 
-fn is_refusal(code: &str) -> bool {
+/// Whether it was the caller's rights that a call failed for.
+pub(crate) fn is_refusal(code: &str) -> bool {
     static SIGNS: LazyLock<[Finder<'static>; 2]> =
         LazyLock::new(|| ["AccessDenied", "Unauthorized"].map(Finder::new));
     SIGNS.iter().any(|sign| sign.find(code.as_bytes()).is_some())

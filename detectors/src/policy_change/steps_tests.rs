@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::*;
 
 const TARGETS: [&str; 3] = ["role/a", "role/b", "iam:CreateUser"];
-const KINDS: [StepKind; 7] = [
+const KINDS: [StepKind; 8] = [
     StepKind::Rights,
     StepKind::Trust,
+    StepKind::Access,
     StepKind::Denied,
     StepKind::Credential,
     StepKind::Assume,
@@ -40,8 +41,8 @@ fn close_by_hand(steps: &mut Steps, closed: i64) {
             let after = (0..=SPAN).contains(&(time.0 - opened.0));
             let before = (0..=SPAN).contains(&(opened.0 - time.0));
             match step.kind {
-                StepKind::Done if opener.kind == StepKind::Rights => {
-                    after && opener.weight >= Severity::Medium
+                StepKind::Done => {
+                    opener.kind == StepKind::Rights && after && opener.weight >= Severity::Medium
                 }
                 StepKind::Pass => (after || before) && opener.target == step.target,
                 _ => after && opener.target == step.target,

@@ -6,7 +6,7 @@
 //! | `trust_and_assume` | changed who may assume a role, then assumed it |
 //! | `rights_and_role` | gave a role grave rights, then assumed it or handed it to a service, or handed it over first |
 //! | `rights_and_use` | gave itself grave rights, and made another call that changes access |
-//! | `denied_changed_allowed` | was refused, changed its own rights or the role's trust, then got through |
+//! | `denied_changed_allowed` | was refused a call, changed its own rights or the role's trust, then got through |
 //!
 //! Handing a role over completes a path: the service then runs what the actor says with the role's rights, and calls that make it
 //! run (`lambda:Invoke` and its like) are data events that most trails lack.
@@ -22,20 +22,24 @@ use crate::ledger::{Key, KeyRef};
 use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Remembered, What};
-use crate::policy_change::steps::{SPAN, Step, StepKind};
-use crate::policy_change::{Config, PolicyChange};
+use crate::policy_change::lifts::own_name;
+use crate::policy_change::steps::{GROUP, SPAN, Step, StepKind};
+use crate::policy_change::{Config, PolicyChange, lifted};
 use crate::time::{EventTime, TimeRange};
 
+/// Techniques of who gives itself rights by policies and roles.
+pub(super) const ROLE: &[&str] = &["T1098.003", "T1548.005"];
+
 /// A sequence found.
-struct Story<'s> {
-    kind: &'static str,
-    severity: Severity,
-    said: String,
-    mitre: &'static [&'static str],
+pub(super) struct Story<'s> {
+    pub(super) kind: &'static str,
+    pub(super) severity: Severity,
+    pub(super) said: String,
+    pub(super) mitre: &'static [&'static str],
     /// In the order they were taken.
-    steps: Vec<&'s Step>,
+    pub(super) steps: Vec<&'s Step>,
     /// Whom or what it is about: it is told once a day for each.
-    about: &'s str,
+    pub(super) about: &'s str,
 }
 
 /// Findings of one actor.
@@ -47,44 +51,36 @@ pub(crate) fn actor(
     out: &mut Vec<Finding>,
 ) {
     let steps: Vec<Taken<'_>> = facts.steps.iter().map(Taken::new).collect();
-    let mut told: BTreeSet<(&str, &str, i64)> = BTreeSet::new();
-    let teller = Teller { key, around, own: own(key) };
+    let mut told: BTreeSet<(&str, String, i64)> = BTreeSet::new();
+    let teller = Teller { key, around, own: own_name(&key.entity) };
     let mut before = Before { steps: &steps, ..Before::default() };
+    let mut tell = |time: EventTime, story: Story<'_>| {
+        // One a day, sequence and target: loops of a script are one story.
+        let first = told.insert((story.kind, story.about.to_owned(), time.day()));
+        if first && around.span.contains(time) && story.severity >= config.report_from {
+            out.push(finding(key, time, &story));
+        }
+    };
     for taken in &steps {
         let Taken { time, step, .. } = taken;
         before.from = steps.partition_point(|before| before.time < time.plus(-SPAN));
         let stories = teller.stories(&before, taken);
         before.add(step);
-        for story in stories {
-            // One a day, sequence and target: loops of a script are one story.
-            let first = told.insert((story.kind, story.about, time.day()));
-            if first && around.span.contains(*time) && story.severity >= config.report_from {
-                out.push(finding(key, *time, &story));
-            }
-        }
+        stories.into_iter().for_each(|story| tell(*time, story));
     }
+    teller.lifted(&steps, &facts.tries).into_iter().for_each(|(time, story)| tell(time, story));
 }
 
-/// The actor as steps name users and roles: `role/NAME`, without the path and the session.
-fn own(key: &Key) -> String {
-    let own = key.entity.rsplit_once(':').map_or(&*key.entity, |(_, own)| own);
-    let own = own.split('#').next().unwrap_or(own);
-    match (own.split_once('/'), own.rsplit_once('/')) {
-        (Some((sort, _)), Some((_, name))) => format!("{sort}/{name}"),
-        _ => own.to_owned(),
-    }
-}
-
-struct Teller<'t> {
+pub(super) struct Teller<'t> {
     key: &'t Key,
     around: &'t Around<'t, Remembered>,
-    own: String,
+    pub(super) own: String,
 }
 
 /// A step, with what was found out about it: every later one may ask.
-struct Taken<'s> {
-    time: EventTime,
-    step: &'s Step,
+pub(super) struct Taken<'s> {
+    pub(super) time: EventTime,
+    pub(super) step: &'s Step,
     weight: OnceCell<Severity>,
     held: OnceCell<Option<Held>>,
 }
@@ -148,7 +144,6 @@ impl Teller<'_> {
         };
         let target = &last.target;
         const CREDENTIALS: &[&str] = &["T1098.001", "T1098.003"];
-        const ROLE: &[&str] = &["T1098.003", "T1548.005"];
         match last.kind {
             StepKind::Credential => {
                 if let Some(rights) = opener(StepKind::Rights, Severity::High) {
@@ -182,11 +177,10 @@ impl Teller<'_> {
             }
             _ => {}
         }
-        if matches!(last.kind, StepKind::Assume | StepKind::Done)
+        if last.kind == StepKind::Assume
             && let Some((denied, changed)) = self.denied_then_changed(before, last)
         {
-            let said = format!("was refused {target}, changed {}, and got through", changed.target);
-            tell("denied_changed_allowed", Severity::Medium, ROLE, vec![denied, changed, last], said);
+            found.push(lifted::story(denied, changed, last));
         }
         found.extend(self.used(before, last));
         found
@@ -201,7 +195,11 @@ impl Teller<'_> {
             let Around { others, environment, notes, .. } = self.around;
             let account = &*self.key.account;
             let setting = Setting { kind: Kind::Identity, account, organization: &environment.organization };
-            let known = notes.policy(*others, account, &step.policy).weight_at(*time, &setting, notes);
+            let known = if step.policy.starts_with(GROUP) {
+                notes.held(*others, account, &step.policy).weight_at(*time, &setting, (*others, notes))
+            } else {
+                notes.policy(*others, account, &step.policy).weight_at(*time, &setting, notes)
+            };
             known.map_or(step.weight, |known| known.max(step.weight))
         })
     }
@@ -240,7 +238,7 @@ impl Teller<'_> {
     }
 
     /// Whether the actor itself has what a step gave.
-    fn holds(&self, taken: &Taken<'_>) -> Option<Held> {
+    pub(super) fn holds(&self, taken: &Taken<'_>) -> Option<Held> {
         *taken.held.get_or_init(|| self.finds_held(taken))
     }
 
@@ -267,7 +265,7 @@ impl Teller<'_> {
         }
     }
 
-    /// A refusal of what the last step did, and after it a change that can have lifted it: of the role's trust, or of the
+    /// A refusal of the role that the last step assumed, and after it a change that can have lifted it: of the role's trust, or of the
     /// actor's own rights.
     fn denied_then_changed<'s>(
         &self,
@@ -289,7 +287,7 @@ impl Teller<'_> {
 
 /// Whether rights are the actor's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
+pub(super) enum Held {
     Own,
     Unknown,
 }
@@ -347,6 +345,7 @@ fn code(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Rights => "gave_rights",
         StepKind::Trust => "changed_trust",
+        StepKind::Access => "changed_access",
         StepKind::Denied => "denied",
         StepKind::Credential => "made_credentials",
         StepKind::Assume => "assumed_role",
@@ -449,7 +448,11 @@ mod tests {
         );
         assert_eq!(stories(&[used, attached, wrote]), [""; 0], "not used after");
         let inline = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"}"#;
-        assert_eq!(stories(&[("iam", "PutUserPolicy", inline, ""), used]), ["high gave_rights allowed"]);
+        let gave = ("iam", "PutUserPolicy", inline, "");
+        assert_eq!(stories(&[gave, used]), ["high gave_rights allowed"]);
+        let shell = ("ssm", "StartSession", r#"{"target":"i-0a"}"#, "");
+        assert_eq!(stories(&[gave, shell]), ["high gave_rights allowed"], "a shell with a machine's role");
+        assert_eq!(stories(&[shell, gave]), [""; 0]);
     }
 
     #[test]
