@@ -70,6 +70,69 @@ fn a_list_that_gives_another_account_rights_is_told() {
 }
 
 #[test]
+fn a_header_that_names_ids_is_read_like_a_list() {
+    let header = |grantees: &str| {
+        format!(r#"{{"bucketName":"b","accessControlList":{{"x-amz-grant-read":"{grantees}"}}}}"#)
+    };
+    for (grantees, expected) in [
+        (
+            r#"id=\"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be\""#,
+            &["informational undecided"][..],
+        ),
+        (r#"emailAddress=\"kim@example.org\", id=\"abc\""#, &["informational undecided undecided"]),
+        (r#"id=abc, uri=\"http://acs.amazonaws.com/groups/global/AllUsers\""#, &["high public undecided"]),
+        (r#"uri=\"http://acs.amazonaws.com/groups/s3/LogDelivery\""#, &[]),
+        (r#"id=\"c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0\""#, &[]),
+    ] {
+        assert_eq!(all(&[("s3", "PutBucketAcl", &header(grantees), "")]), expected, "{grantees}");
+    }
+}
+
+#[test]
+fn a_denial_of_all_but_named_ones_is_a_fence_of_their_accounts() {
+    let policy = |spared: &str| {
+        format!(
+            r#"{{"bucketName":"b","bucketPolicy":{{"Statement":[{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}},
+            {{"Effect":"Deny","NotPrincipal":{spared},"Action":"s3:*","Resource":"*"}}]}}}}"#
+        )
+    };
+    for (spared, expected) in [
+        (r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, &[""; 0][..]),
+        (r#"{"AWS":["111122223333","arn:aws:iam::999988887777:role/r"]}"#, &["high other_account"]),
+        (r#"{"AWS":"*"}"#, &["high public"]),
+        (r#"{"Service":"cloudfront.amazonaws.com"}"#, &["high public"]),
+    ] {
+        assert_eq!(found(&[("s3", "PutBucketPolicy", &policy(spared), "")]), expected, "{spared}");
+    }
+    let conditional = policy(r#"{"AWS":"111122223333"}"#).replace(
+        r#""Action":"s3:*""#,
+        r#""Action":"s3:*","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#,
+    );
+    assert_eq!(found(&[("s3", "PutBucketPolicy", &conditional, "")]), ["high public"]);
+    let other_action = policy(r#"{"AWS":"111122223333"}"#).replace("s3:*", "s3:PutObject");
+    assert_eq!(found(&[("s3", "PutBucketPolicy", &other_action, "")]), ["high public"]);
+}
+
+#[test]
+fn rules_of_search_are_told_where_they_say_more_than_those_before() {
+    let rules = |name: &str, principals: &str| {
+        let policy = format!(
+            r#"[{{\"Rules\":[{{\"ResourceType\":\"index\",\"Resource\":[\"index/*/*\"],\"Permission\":[\"aoss:ReadDocument\"]}}],\"Principal\":[{principals}],\"Description\":\"{name}\"}}]"#
+        );
+        format!(r#"{{"name":"p","type":"data","policy":"{policy}"}}"#)
+    };
+    let foreign = r#"\"arn:aws:iam::999988887777:role/r\""#;
+    let (one, again) = (rules("a", foreign), rules("b", foreign));
+    let more = rules("c", &format!(r#"{foreign},\"arn:aws:iam::444455556666:role/r\""#));
+    fn call<'c>(name: &'c str, request: &'c str) -> Call<'c> {
+        ("aoss", name, request, "")
+    }
+    assert_eq!(found(&[call("CreateAccessPolicy", &one)]), ["high other_account"]);
+    assert_eq!(found(&[call("CreateAccessPolicy", &one), call("UpdateAccessPolicy", &again)]).len(), 1);
+    assert_eq!(found(&[call("CreateAccessPolicy", &one), call("UpdateAccessPolicy", &more)]).len(), 2);
+}
+
+#[test]
 fn what_a_grant_changed_is_not_taken_for_a_reapplied_document() {
     let set: Call<'_> = ("sns", "SetTopicAttributes", TOPIC, "");
     let topic = r#"{"topicArn":"arn:aws:sns:eu-west-1:111122223333:t","label":""}"#;

@@ -221,6 +221,19 @@ pub(crate) fn judge(allowed: &Allowed<'_>, has_iam: bool, work: &Work, out: &mut
     }
 }
 
+/// The paths a document makes possible on more than named resources.
+pub(crate) fn paths(document: &Document, work: &Work) -> Vec<(&'static Path, Code)> {
+    let allowed = Allowed::of(document, work);
+    let codes = PATHS.iter().filter_map(|path| Some((path, possible(path, &allowed, work)?)));
+    codes.filter(|(_, code)| *code != Code::EscalationNarrow).collect()
+}
+
+/// Whether a document allows an action that some path takes.
+pub(crate) fn has_part(document: &Document, work: &Work) -> bool {
+    let allowed = Allowed::of(document, work);
+    PATHS.iter().flat_map(|path| &path.actions).any(|action| allowed.get(action).is_some())
+}
+
 fn possible(path: &Path, allowed: &Allowed<'_>, work: &Work) -> Option<Code> {
     let grants: Vec<&Grant<'_>> = path.actions.iter().map(|a| allowed.get(a)).collect::<Option<_>>()?;
     for grant in &grants {

@@ -12,6 +12,7 @@ use crate::lattice::{Join, Smallest};
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::calls;
+use crate::policy_change::document::Document;
 use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::notes::{Notes, Policy};
@@ -60,24 +61,29 @@ pub(crate) fn observe(account: &str, holder: &str, entity: &str, ledger: &mut Le
 
 /// The policies of a holder over time.
 #[derive(Debug, Default)]
-pub(crate) struct Held(Vec<Rc<Policy>>, Vec<Attached>);
+pub(crate) struct Held {
+    /// Inline policies, by entity.
+    inline: Vec<(Place, Policy)>,
+    attached: Vec<Attached>,
+}
 
 /// A managed policy, and from when on it was attached or not.
 #[derive(Debug)]
 struct Attached {
+    place: Place,
     arn: Arc<str>,
     turns: Vec<(EventTime, bool)>,
 }
 
 impl Attached {
-    fn of(facts: &Remembered) -> Option<Self> {
+    fn of(place: &Place, facts: &Remembered) -> Option<Self> {
         let done = || facts.changes().filter(|(_, change)| change.succeeded());
         let arn = done().find_map(|(_, change)| match &change.what {
             What::Attach(arn) => Some(Arc::clone(arn)),
             _ => None,
         })?;
         let turns = done().map(|(time, change)| (time, matches!(change.what, What::Attach(_)))).collect();
-        Some(Self { arn, turns })
+        Some(Self { place: place.clone(), arn, turns })
     }
 
     fn at(&self, time: EventTime) -> bool {
@@ -92,13 +98,31 @@ impl Held {
         let facts = |class, entity| others.facts(KeyRef { class, account, entity });
         let mut held = Self::default();
         let places = facts(HOLDER, holder).into_iter().flat_map(|facts| facts.places.values());
-        for resource in places.filter_map(|place| facts(RESOURCE, &place.0)) {
-            match Attached::of(resource) {
-                Some(attached) => held.1.push(attached),
-                None => held.0.push(Rc::new(Policy::of(resource, notes))),
+        for place in places {
+            let Some(resource) = facts(RESOURCE, &place.0) else { continue };
+            match Attached::of(place, resource) {
+                Some(attached) => held.attached.push(attached),
+                None => held.inline.push((place.clone(), Policy::of(resource, notes))),
             }
         }
         held
+    }
+
+    /// The documents that are known to have counted at a time, but for that of one place.
+    pub(crate) fn documents_beside(
+        &self,
+        entity: &str,
+        time: EventTime,
+        account: &str,
+        (others, notes): (&dyn Lookup<Remembered>, &Notes),
+    ) -> Vec<Rc<Document>> {
+        let inline = self.inline.iter().filter(|(place, _)| *place.0 != *entity);
+        let inline = inline.filter_map(|(_, policy)| policy.at(time, notes));
+        let attached =
+            self.attached.iter().filter(|attached| *attached.place.0 != *entity && attached.at(time));
+        let attached =
+            attached.filter_map(|attached| notes.policy(others, account, &attached.arn).at(time, notes));
+        inline.chain(attached).collect()
     }
 
     /// The gravest verdict on any of them as they stood at a time; nothing where no text is known.
@@ -108,14 +132,15 @@ impl Held {
         setting: &Setting<'_>,
         (others, notes): (&dyn Lookup<Remembered>, &Notes),
     ) -> Option<Severity> {
-        let inline = self.0.iter().filter_map(|policy| policy.weight_at(time, setting, notes));
-        let attached =
-            self.1.iter().filter(|attached| attached.at(time)).filter_map(|Attached { arn, .. }| {
+        let inline = self.inline.iter().filter_map(|(_, policy)| policy.weight_at(time, setting, notes));
+        let attached = self.attached.iter().filter(|attached| attached.at(time)).filter_map(
+            |Attached { arn, .. }| {
                 if calls::is_aws_managed(arn) {
                     return calls::managed(arn).0.map(Code::severity);
                 }
                 notes.policy(others, setting.account, arn).weight_at(time, setting, notes)
-            });
+            },
+        );
         inline.chain(attached).max()
     }
 }

@@ -70,3 +70,33 @@ fn who_joins_a_group_itself_uses_its_rights() {
     assert_eq!(stories(&[read("AccessDenied"), SELF, read("")]), story, "whatever is known of the group");
     assert_eq!(stories(&[read("AccessDenied"), MEMBER, read("")]), [""; 0]);
 }
+
+/// An inline policy of a user, by its name.
+fn inline(user: &str, policy: &str, action: &str) -> String {
+    format!(
+        r#"{{"userName":"{user}","policyName":"{policy}","policyDocument":"{{\"Statement\":{{\"Effect\":\"Allow\",\"Action\":\"{action}\",\"Resource\":\"*\"}}}}"}}"#
+    )
+}
+
+#[test]
+fn a_path_split_over_two_policies_is_seen() {
+    let (pass, run) = (inline("sam", "a", "iam:PassRole"), inline("sam", "b", "ec2:RunInstances"));
+    let (elsewhere, read) = (inline("eve", "b", "ec2:RunInstances"), inline("sam", "b", "ec2:Describe*"));
+    let (pass, run): (Told<'_>, Told<'_>) =
+        (("iam", "PutUserPolicy", &pass, ""), ("iam", "PutUserPolicy", &run, ""));
+    let (elsewhere, read): (Told<'_>, Told<'_>) =
+        (("iam", "PutUserPolicy", &elsewhere, ""), ("iam", "PutUserPolicy", &read, ""));
+    let gone: Told<'_> = ("iam", "DeleteUserPolicy", r#"{"userName":"sam","policyName":"a"}"#, "");
+    let told = |calls: &[Told<'_>]| {
+        found(calls).into_iter().filter(|line| line.contains("escalation_by_service")).count()
+    };
+    assert_eq!(told(&[pass]), 0);
+    assert_eq!(told(&[run]), 0);
+    assert_eq!(told(&[pass, run]), 1);
+    assert_eq!(told(&[run, pass]), 1, "whichever comes last");
+    assert_eq!(told(&[pass, run, run, pass]), 1, "nothing new");
+    assert_eq!(told(&[pass, elsewhere]), 0, "of another user");
+    assert_eq!(told(&[pass, read]), 0, "no such action");
+    assert_eq!(told(&[pass, gone, run]), 0, "not any more");
+    assert_eq!(told(&[pass, run, read, run]), 2, "taken away and given again");
+}

@@ -11,10 +11,10 @@ use crate::policy_change::calls;
 use crate::policy_change::document::Document;
 use crate::policy_change::documents::Digest;
 use crate::policy_change::facts::{Change, Remembered, What};
-use crate::policy_change::state::State;
+use crate::policy_change::state::{Stand, State};
 use crate::policy_change::verdict::{Code, Verdict};
 use crate::policy_change::wildcard::{Case, matches};
-use crate::policy_change::{Config, cedar, network, opensearch, tell};
+use crate::policy_change::{Config, cedar, held, network, opensearch, tell, together};
 use crate::time::EventTime;
 
 /// What a change comes to.
@@ -43,7 +43,8 @@ pub(crate) fn resource(
         let wanted = around.span.contains(time) && (!change.actor_kind.is_aws() || is_quarantine(change));
         if wanted && !state.is_retry(change, time) {
             let judge = Judge { key, facts, state: &state, around };
-            let judged = judge.change(change, time);
+            let mut judged = judge.change(change, time);
+            judge.with_others(change, time, &mut judged);
             if let Some(severity) =
                 severity(change, &key.account, &judged.verdicts, &around.environment.organization)
                 && severity >= config.report_from
@@ -147,12 +148,7 @@ impl Judge<'_> {
         }
         let Some(text) = self.facts.text(digest) else { return Judged::default() };
         match kind {
-            Kind::OpenSearch => {
-                return opensearch::judge(text, &self.setting(kind)).map_or_else(
-                    |why| Judged::of(Code::Unreadable, format!("the rules can't be read: {why}")),
-                    |verdicts| Judged { verdicts, ..Judged::default() },
-                );
-            }
+            Kind::OpenSearch => return self.rules(text),
             Kind::Cedar => return Judged { verdicts: cedar::judge(text), ..Judged::default() },
             _ => {}
         }
@@ -160,6 +156,20 @@ impl Judge<'_> {
             Err(why) => Judged::of(Code::Unreadable, format!("the policy can't be read: {why}")),
             Ok(new) => self.compare(&new, kind),
         }
+    }
+
+    /// Rules of OpenSearch Serverless: what was said of those before them is not said again.
+    fn rules(&self, text: &str) -> Judged {
+        let setting = self.setting(Kind::OpenSearch);
+        let mut verdicts = match opensearch::judge(text, &setting) {
+            Ok(verdicts) => verdicts,
+            Err(why) => return Judged::of(Code::Unreadable, format!("the rules can't be read: {why}")),
+        };
+        if let Some((Kind::OpenSearch, Stand::Text(old))) = &self.state.stand {
+            let said = opensearch::judge(old, &setting).unwrap_or_default();
+            verdicts.retain(|new| !said.iter().any(|old| (old.code, &old.text) == (new.code, &new.text)));
+        }
+        Judged { verdicts, ..Judged::default() }
     }
 
     fn compare(&self, new: &Document, kind: Kind) -> Judged {
@@ -240,6 +250,29 @@ impl Judge<'_> {
             })
             .collect();
         Judged { verdicts: sorted(denials), ..Judged::default() }
+    }
+
+    /// Adds what a policy that is new makes possible only with others of the same user, role or group.
+    fn with_others(&self, change: &Change, time: EventTime, judged: &mut Judged) {
+        let notes = self.around.notes;
+        let new = match &change.what {
+            What::Set(Kind::Identity, digest) if self.state.digest != Some(*digest) => {
+                self.facts.text(*digest).and_then(|text| notes.read(text).ok())
+            }
+            What::Attach(arn) if !self.state.attached => self.policy(arn, time),
+            _ => None,
+        };
+        let (Some(new), Some(holder)) = (new, held::holder(change)) else { return };
+        let account = &*self.key.account;
+        let others = self.around.others;
+        let held = notes.held(others, account, &holder);
+        let beside = held.documents_beside(&self.key.entity, time, account, (others, notes));
+        let before = self.before();
+        let found = together::judge(&new, before.as_ref().map(|(_, before)| &**before), &beside);
+        if !found.is_empty() {
+            judged.verdicts.extend(found);
+            judged.verdicts = sorted(std::mem::take(&mut judged.verdicts));
+        }
     }
 
     /// The document before the change, if it is known.

@@ -38,6 +38,7 @@ mod story;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod together;
 mod tries;
 mod vendors;
 mod verdict;

@@ -152,7 +152,7 @@ fn acting(service: &str, statement: &Statement) -> Vec<Party> {
     fenced(sources.iter()).into_iter().map(through).collect()
 }
 
-/// Denials of everyone, and of everyone outside a fence.
+/// Denials of everyone, of everyone outside a fence, and of everyone but those named.
 pub(crate) struct Denials<'d> {
     whole: Vec<&'d Statement>,
     fences: Vec<(&'d Statement, Fence)>,
@@ -172,7 +172,10 @@ impl<'d> Denials<'d> {
             [only] => Some((deny, only.fence_of_deny()?)),
             _ => None,
         });
-        Self { whole, fences: fences.take(Self::MAX).collect() }
+        let spared =
+            document.statements.iter().filter(|s| s.effect == Effect::Deny && s.conditions.is_empty());
+        let spared = spared.filter_map(|deny| Some((deny, Fence::Accounts(spared_by(deny)?))));
+        Self { whole, fences: fences.take(Self::MAX).chain(spared.take(Self::MAX)).collect() }
     }
 
     /// Whether all that a statement allows is denied to everyone.
@@ -190,6 +193,20 @@ impl<'d> Denials<'d> {
             })
             .map(|(_, fence)| fence)
     }
+}
+
+/// The accounts of the principals that a denial of everyone else spares; nothing where it names others than accounts and those
+/// in them.
+fn spared_by(deny: &Statement) -> Option<Vec<String>> {
+    let Elements::AllBut(principals) = &deny.principals else { return None };
+    let account = |principal: &Principal| match party(principal) {
+        Party::Account(account) => Some(account),
+        _ => None,
+    };
+    let mut accounts: Vec<String> = principals.iter().map(account).collect::<Option<_>>()?;
+    accounts.sort_unstable();
+    accounts.dedup();
+    Some(accounts)
 }
 
 fn denies_everyone(deny: &Statement) -> bool {

@@ -151,6 +151,14 @@ const LOG_DELIVERY: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d38
 
 const EVERYONE: [&str; 2] = ["global/AllUsers", "global/AuthenticatedUsers"];
 
+/// Ids and addresses in a header of grants: `id="…", emailAddress="…", uri="…"`.
+fn named_in(grantees: &str) -> impl Iterator<Item = &str> {
+    let named = grantees.split(',').filter_map(|grantee| grantee.split_once('='));
+    let named =
+        named.filter(|(kind, _)| ["id", "emailaddress"].contains(&&*kind.trim().to_ascii_lowercase()));
+    named.map(|(_, id)| id.trim().trim_matches('"')).filter(|id| !id.is_empty()).take(MAX_PARTIES)
+}
+
 /// What an S3 call gives by access control list (canned by header, granted by header, or granted in the body) as a document:
 /// of what it gives beyond the owner, for a list replaces the one before it.
 pub(crate) fn of_acl(request: &Value) -> Value {
@@ -181,10 +189,13 @@ pub(crate) fn of_acl(request: &Value) -> Value {
         ("x-amz-grant-full-control", "FULL_CONTROL"),
     ] {
         for prefix in ["", "accessControlList."] {
-            if let Some(grantees) = path::text(request, &format!("{prefix}{header}"))
-                && EVERYONE.iter().any(|group| grantees.contains(group))
-            {
+            let Some(grantees) = path::text(request, &format!("{prefix}{header}")) else { continue };
+            if EVERYONE.iter().any(|group| grantees.contains(group)) {
                 allow(json!("*"), permission);
+            }
+            // Whose bucket or object it is the header does not say, nor an id whose it is.
+            for id in named_in(&grantees).filter(|id| *id != LOG_DELIVERY) {
+                allow(json!({ "CanonicalUser": id }), permission);
             }
         }
     }
