@@ -1,9 +1,12 @@
 //! Refused, then changed, then let through.
 
+use crate::detector::Around;
 use crate::finding::Severity;
+use crate::policy_change::document::{Effect, Elements};
 use crate::policy_change::steps::{Step, StepKind};
 use crate::policy_change::story::{Held, ROLE, Story, Taken, Teller};
 use crate::policy_change::tries::Tries;
+use crate::policy_change::wildcard::{Case, matches};
 use crate::time::EventTime;
 
 impl Teller<'_> {
@@ -24,11 +27,29 @@ impl Teller<'_> {
         // What a call changes itself did not lift its own refusal.
         let mut between = between.filter(|taken| taken.step.evidence.event_id != passed.evidence.event_id);
         let changed = between.find(|taken| match taken.step.kind {
-            StepKind::Rights => self.holds(taken) == Some(Held::Own),
+            StepKind::Rights => match self.holds(taken) {
+                Some(Held::Own) => true,
+                Some(Held::Unknown) => self.allows(taken, &passed.target),
+                None => false,
+            },
             StepKind::Access => *taken.step.target == *self.own || is_of(taken.step, passed),
             _ => false,
         });
         changed.map(|taken| taken.step)
+    }
+
+    /// Whether the managed policy of a step, as it left it, names a call: then that the call got through says whose it is.
+    fn allows(&self, Taken { time, step, .. }: &Taken<'_>, call: &str) -> bool {
+        let Around { others, notes, .. } = self.around;
+        let Some(document) = notes.policy(*others, &self.key.account, &step.policy).at(*time, notes) else {
+            return false;
+        };
+        let allows = document.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+        let mut actions = allows.filter_map(|statement| match &statement.actions {
+            Elements::Only(actions) => Some(actions),
+            _ => None,
+        });
+        actions.any(|actions| actions.iter().any(|action| matches(action, call, Case::Ignored)))
     }
 }
 

@@ -208,6 +208,48 @@ fn what_is_taken_away_from_the_caller_lifts_a_refusal() {
 }
 
 #[test]
+fn a_new_version_of_a_policy_lifts_a_refusal_where_it_names_the_call_or_is_the_callers() {
+    let arn = "arn:aws:iam::111122223333:policy/p";
+    let version = |effect: &str, action: &str| {
+        format!(
+            r#"{{"policyArn":"{arn}","setAsDefault":true,"policyDocument":"{{\"Statement\":{{\"Effect\":\"{effect}\",\"Action\":\"{action}\",\"Resource\":\"arn:aws:x:::y\"}}}}"}}"#
+        )
+    };
+    let told = "denied gave_rights allowed";
+    let names = version("Allow", "secretsmanager:Get*");
+    for (request, expected) in [
+        (&names, &[told][..]),
+        (&version("Allow", "*"), &[told]),
+        (&version("Deny", "secretsmanager:Get*"), &[]),
+        (&version("Allow", "secretsmanager:List*"), &[]),
+    ] {
+        assert_eq!(lifted_by(GET, "iam:CreatePolicyVersion", request), expected, "{request}");
+    }
+    // Once it is known to be another's, it lifts nothing; once it is the caller's, whatever it says.
+    let own = |user| format!(r#"{{"userName":"{user}","policyArn":"{arn}"}}"#);
+    let (attach, detach) = (own("kim"), own("kim"));
+    let mild = version("Allow", "s3:*");
+    for (held, request, count) in [
+        (&[(KIM, "iam:AttachUserPolicy", attach.as_str(), "", 1)][..], &mild, 1),
+        (
+            &[
+                (KIM, "iam:AttachUserPolicy", attach.as_str(), "", 1),
+                (KIM, "iam:DetachUserPolicy", detach.as_str(), "", 2),
+            ],
+            &names,
+            0,
+        ),
+    ] {
+        let tried = [
+            (KIM, GET, "{}", NO, 5),
+            (KIM, "iam:CreatePolicyVersion", request.as_str(), "", 10),
+            (KIM, GET, "{}", "", 20),
+        ];
+        assert_eq!(stories(&[held, &tried].concat()).len(), count);
+    }
+}
+
+#[test]
 fn policies_of_resources_that_lift_nothing() {
     for (call, change, request) in [
         ("s3:GetObject", "s3:PutBucketPolicy", bucket_policy("arn:aws:iam::111122223333:user/sam")),

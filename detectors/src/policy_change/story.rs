@@ -72,8 +72,8 @@ pub(crate) fn actor(
 }
 
 pub(super) struct Teller<'t> {
-    key: &'t Key,
-    around: &'t Around<'t, Remembered>,
+    pub(super) key: &'t Key,
+    pub(super) around: &'t Around<'t, Remembered>,
     pub(super) own: String,
 }
 
