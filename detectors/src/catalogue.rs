@@ -105,6 +105,21 @@ macro_rules! catalogue {
                 Self { $($field: self.$field.take_part(part),)+ }
             }
 
+            /// Takes all facts out, and leaves what is remembered of events.
+            pub fn take_out(&mut self) -> Self {
+                Self { $($field: self.$field.take_out(),)+ }
+            }
+
+            /// Tells which keys grew since this was asked last: the detector's place in [`ENTRIES`], and the key's digest.
+            pub fn grown(&mut self, mut tell: impl FnMut(u8, u64)) {
+                let mut place = 0;
+                $(
+                    self.$field.grown(|digest| tell(place, digest));
+                    place += 1;
+                )+
+                debug_assert_eq!(usize::from(place), ENTRIES.len());
+            }
+
             /// Grows the facts of every detector that claims the event.
             pub fn observe(&mut self, event: &Event<'_>) {
                 let mut claims = event.action.claims;

@@ -24,6 +24,12 @@ pub trait Facts:
     /// What judging keeps at hand from key to key to be quick: changes no answer, and goes when judging is done.
     type Notes: Default + fmt::Debug;
 
+    /// The facts the memo was filled beside are gone. What it says of facts must go, too; it may keep what it says of events
+    /// alone, to be quick with the next.
+    fn let_go(memo: &mut Self::Memo) {
+        *memo = Self::Memo::default();
+    }
+
     /// Folds windows that end at or before the minute `closed` into peaks. Must change no answer of `judge`. Whether
     /// something is still open: if not, closing again changes nothing until the facts grow.
     fn close(&mut self, closed: i64) -> bool;
@@ -65,6 +71,11 @@ impl KeyRef<'_> {
         Key { class: self.class, account: self.account.into(), entity: self.entity.into() }
     }
 
+    /// [`Key::digest`].
+    pub fn digest(self) -> u64 {
+        self.hash()
+    }
+
     fn hash(&self) -> u64 {
         self.hash_with(stable_hash(self.entity.as_bytes()))
     }
@@ -76,6 +87,11 @@ impl KeyRef<'_> {
 }
 
 impl Key {
+    /// A hash that depends on the key alone: the same in every process.
+    pub fn digest(&self) -> u64 {
+        self.as_ref().hash()
+    }
+
     /// This key, borrowed.
     pub fn as_ref(&self) -> KeyRef<'_> {
         KeyRef { class: self.class, account: &self.account, entity: &self.entity }
@@ -200,6 +216,29 @@ impl<F: Facts> Ledger<F> {
         Self::of_parts(vec![std::mem::replace(&mut self.parts[part], emptied)])
     }
 
+    /// Takes all facts out, as a ledger of as many parts, and leaves it empty: with strings to share, and with what it
+    /// remembers of events, not of the facts. Growing it from here on gives what growing a new one would.
+    pub fn take_out(&mut self) -> Self {
+        F::let_go(&mut self.memo);
+        let emptied = self.parts.iter().map(Part::emptied).collect();
+        let mut taken = Self::of_parts(std::mem::replace(&mut self.parts, emptied));
+        for Part { table, open } in &mut taken.parts {
+            table.iter_mut().for_each(|entry| entry.mark(open));
+        }
+        taken
+    }
+
+    /// Tells which keys grew since this was asked last, by their [`Key::digest`]. [`Ledger::close`] passes them over until
+    /// they grow again, or are taken out.
+    pub fn grown(&mut self, mut tell: impl FnMut(u64)) {
+        for Part { table, open } in &mut self.parts {
+            for hash in open.drain(..) {
+                table.iter_hash_mut(hash).filter(|e| e.hash == hash).for_each(|entry| entry.is_open = false);
+                tell(hash);
+            }
+        }
+    }
+
     fn of_parts(parts: Vec<Part<F>>) -> Self {
         Self { parts, strings: Strings::default(), memo: F::Memo::default() }
     }
@@ -242,7 +281,11 @@ impl<F: Facts> Ledger<F> {
 
     /// The facts of a key, if there are any.
     pub fn get(&self, key: KeyRef<'_>) -> Option<&F> {
-        let hash = key.hash();
+        self.get_by(key.hash(), key)
+    }
+
+    /// The same where the [`Key::digest`] is known.
+    pub fn get_by(&self, hash: u64, key: KeyRef<'_>) -> Option<&F> {
         let part = &self.parts[part_of(hash, self.parts.len())];
         part.table.find(hash, |e| e.hash == hash && e.key.as_ref() == key).map(|e| &e.facts)
     }
@@ -252,6 +295,11 @@ impl<F: Facts> Ledger<F> {
         let mut all: Vec<_> = self.entries().map(|e| (&e.key, &e.facts)).collect();
         all.sort_unstable_by_key(|(a, _)| *a);
         all
+    }
+
+    /// All keys, each with its [`Key::digest`], in no order.
+    pub fn keys(&self) -> impl Iterator<Item = (u64, &Key)> {
+        self.entries().map(|e| (e.hash, &e.key))
     }
 
     /// In how many parts the keys lie.

@@ -179,7 +179,7 @@ impl<T: Table> Desk<'_, T> {
         for key in keys {
             let Some(known) = working.get(key) else { continue };
             let kind = self.kind(key);
-            let Some(joined) = kind.join(&batch.ledgers, &key.key, known.facts.as_ref(), self.tidy) else {
+            let Some(joined) = kind.join(&batch.ledgers, key, known.facts.as_ref(), self.tidy) else {
                 continue;
             };
             let expires_soon = known.stamp.as_ref().is_some_and(|stamp| stamp.expires < self.renew_before);

@@ -177,7 +177,7 @@ pub(super) async fn keys(
     }
     let key = |((detector, key), since): (&(String, Key), &EventTime)| {
         let kind = kinds.iter().position(|kind| kind.name() == detector)?;
-        Some((FactKey { kind: u8::try_from(kind).ok()?, key: key.clone() }, *since))
+        Some((FactKey::new(u8::try_from(kind).ok()?, key.clone()), *since))
     };
     Ok(all.0.iter().filter_map(key).collect())
 }
@@ -212,7 +212,7 @@ impl<T: Table> Desk<'_, T> {
         when: When,
         report: &mut Report,
     ) -> (Vec<Found>, BTreeMap<FactKey, Trouble>) {
-        let is_old = |objects: &BTreeSet<usize>| batch.any_before(objects, when.now.plus(-OLD));
+        let is_old = |objects: &[usize]| batch.any_before(objects, when.now.plus(-OLD));
         let mut keys: BTreeSet<FactKey> = leaning;
         keys.retain(|key| when.is_backlog_under_way || is_old(&batch.touched[key].objects));
         let mut rest = Vec::new();
@@ -321,6 +321,6 @@ mod tests {
         shared::merge(&store, "three", &of("of_the_future", NOW), lasts()).await.unwrap();
         let names = ["one", "two", "three", "gone"].map(str::to_owned);
         let found = keys(&store, &names, &super::super::kind::kinds(), lasts().deadline).await.unwrap();
-        assert_eq!(found, BTreeMap::from([(FactKey { kind: 0, key }, NOW)]));
+        assert_eq!(found, BTreeMap::from([(FactKey::new(0, key), NOW)]));
     }
 }

@@ -21,7 +21,7 @@ const RECENT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) finding: Finding,
-    pub(super) objects: BTreeSet<usize>,
+    pub(super) objects: Vec<usize>,
     pub(super) key: Option<FactKey>,
 }
 

@@ -1,6 +1,6 @@
 //! A scheduled look: what has fallen silent, what is covered, and what was held back and may be told now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use trailhound_detectors::EventTime;
 
@@ -72,8 +72,7 @@ impl<T: Table, S: Source, P: Publish> Live<T, S, P> {
                 Err(_) => look.fail(&Trouble::OutOfTime),
             }
         }
-        let found =
-            findings.into_iter().map(|finding| Found { finding, objects: BTreeSet::new(), key: None });
+        let found = findings.into_iter().map(|finding| Found { finding, objects: Vec::new(), key: None });
         let mut desk = self.desk(moment, None);
         let dress =
             Dress { provenance: &rules.provenance, suppressions: &rules.suppressions, now: moment.now };
@@ -142,7 +141,7 @@ impl<T: Table, S: Source, P: Publish> Live<T, S, P> {
         report: &mut Report,
     ) -> bool {
         let touched = |(key, since): &(FactKey, EventTime)| {
-            (key.clone(), Touched { objects: BTreeSet::new(), since: *since })
+            (key.clone(), Touched { objects: Vec::new(), since: *since })
         };
         let batch = Batch { touched: keys.iter().map(touched).collect(), ..Batch::default() };
         let mut desk = self.desk(moment, None);

@@ -2,7 +2,7 @@
 //!
 //! One invocation, whatever brought it:
 //!
-//! 1. [`read`]: its objects are fetched, inflated and parsed side by side into the facts of a batch.
+//! 1. [`read`]: its objects are fetched, inflated and parsed side by side, by the [`parcel`], into the facts of a batch.
 //! 2. [`desk`]: every key the batch taught about is joined with what is stored and written back, if that is news, on condition
 //!    that nobody wrote meanwhile; else it is loaded and joined again.
 //! 3. [`judge`]: every such key is judged, changed or not, from the first hour on that the batch can have changed.
@@ -22,6 +22,7 @@ mod kind;
 mod look;
 pub mod metrics;
 mod misplaced;
+mod parcel;
 pub mod push;
 mod read;
 mod report;

@@ -1,6 +1,6 @@
 //! Facts of a replay joined into the table that live shares: a deployment starts with baselines instead of learning them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -45,15 +45,13 @@ pub async fn push<T: Table>(
     mut watch: impl FnMut(u64),
 ) -> Pushed {
     let kinds = kind::kinds();
-    let mut keys: Vec<FactKey> = Vec::new();
-    for (place, kind) in (0..).zip(&kinds) {
-        keys.extend(kind.keys(&ledgers).into_iter().map(|key| FactKey { kind: place, key }));
-    }
+    let mut keys: Vec<FactKey> = kinds.iter().flat_map(|kind| kind.keys(&ledgers)).collect();
+    keys.sort_unstable();
     let mut pushed = Pushed { keys: keys.len() as u64, ..Pushed::default() };
     let mut batch = Batch { ledgers, ..Batch::default() };
     let mut done = 0;
     for keys in keys.chunks(AT_ONCE) {
-        let nothing = Touched { objects: BTreeSet::new(), since: now };
+        let nothing = Touched { objects: Vec::new(), since: now };
         batch.touched = keys.iter().map(|key| (key.clone(), nothing.clone())).collect::<BTreeMap<_, _>>();
         let cache = Cache::new(0);
         let mut desk = Desk {

@@ -1,17 +1,17 @@
 //! Fetching, inflating and parsing the objects of an invocation, side by side and within bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use trailhound_detectors::catalogue::Ledgers;
-use trailhound_detectors::time::{DAY, HOUR};
 use trailhound_detectors::{EventTime, TimeRange};
 
 use super::kind::{FactKey, Kind};
+use super::parcel::{Fetched, Limits, Outcome, Parcel, Pile, Reading, Take};
 use crate::engine::blind::{self, SPOTS};
 use crate::engine::tally::Tally;
 use crate::engine::worker::{Intake, Worker};
@@ -19,12 +19,14 @@ use crate::ingest::allow::Layout;
 use crate::ingest::source::{FetchError, Source};
 use crate::ingest::{ObjectRef, Origin};
 
-/// What an event belongs to may have begun so long before it, seconds.
-const UNDER_WAY: i64 = DAY + 2 * HOUR;
 /// Assumed of an object whose size its notification does not tell, bytes.
 const UNKNOWN_SIZE: u64 = 4 << 20;
 /// Bytes are handed out in pieces of this size.
 const PIECE: u64 = 64 << 10;
+/// Bytes of JSON that objects are read into one parcel for: what is lost when time is up in the middle.
+const PARCEL: u64 = 4 << 20;
+/// Objects put on the pile at once.
+const AT_ONCE: usize = 64;
 /// A worker remembers actors for as long as it lives; attackers can invent any number.
 const MAX_ACTORS: usize = 200_000;
 
@@ -103,8 +105,30 @@ pub(super) struct Batch {
 /// Which objects taught about a key, and from when on answers about it may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Touched {
-    pub(super) objects: BTreeSet<usize>,
+    pub(super) objects: Vec<usize>,
     pub(super) since: EventTime,
+}
+
+/// Later than everything.
+pub(super) const NEVER: EventTime = EventTime(i64::MAX);
+
+impl Default for Touched {
+    fn default() -> Self {
+        Self { objects: Vec::new(), since: NEVER }
+    }
+}
+
+impl Touched {
+    /// An object taught about it.
+    pub(super) fn touch(&mut self, object: usize, since: EventTime) {
+        self.objects.push(object);
+        self.since = self.since.min(since);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.objects.extend(&other.objects);
+        self.since = self.since.min(other.since);
+    }
 }
 
 /// An object in one account's folder with records of others.
@@ -123,16 +147,9 @@ impl Batch {
     }
 
     /// An object among these was delivered before this time.
-    pub(super) fn any_before(&self, objects: &BTreeSet<usize>, time: EventTime) -> bool {
+    pub(super) fn any_before(&self, objects: &[usize], time: EventTime) -> bool {
         objects.iter().any(|object| self.times.get(object).is_some_and(|delivered| *delivered < time))
     }
-}
-
-/// One object, read.
-struct Taught {
-    ledgers: Ledgers,
-    tally: Tally,
-    origin: Origin,
 }
 
 /// Reads objects; keeps workers, with what they have interned, from one invocation to the next.
@@ -142,7 +159,9 @@ pub(super) struct Reader {
     bounds: Bounds,
     idle: Mutex<Vec<Worker>>,
     parsing: Semaphore,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
+    /// [`Worker::take`], unless a test wants another.
+    pub(super) take: Take,
 }
 
 impl Reader {
@@ -151,7 +170,8 @@ impl Reader {
             intake: Arc::new(intake),
             idle: Mutex::default(),
             parsing: Semaphore::new(bounds.workers.max(1)),
-            in_flight: Semaphore::new(pieces(bounds.bytes_in_flight) as usize),
+            in_flight: Arc::new(Semaphore::new(pieces(bounds.bytes_in_flight) as usize)),
+            take: Worker::take,
             bounds,
         }
     }
@@ -165,75 +185,145 @@ impl Reader {
         deadline: Instant,
     ) -> Batch {
         let mut batch = Batch::default();
-        let inflated = AtomicU64::new(0);
-        let inflated = &inflated;
-        // All made beforehand: as a closure in the stream they could not be sent to another thread.
-        let reads: Vec<_> = objects
-            .iter()
-            .enumerate()
-            .map(|(index, object)| async move {
-                if Instant::now() >= deadline {
-                    return (index, Err(ObjectError::OutOfTime));
-                }
-                if inflated.load(Ordering::Relaxed) > self.bounds.batch_bytes {
-                    return (index, Err(ObjectError::Enough));
-                }
-                let read = timeout_at(deadline, self.read_one(source, object));
-                let read = read.await.unwrap_or(Err(ObjectError::OutOfTime));
-                if let Ok(taught) = &read {
-                    inflated.fetch_add(taught.tally.bytes_inflated, Ordering::Relaxed);
-                }
-                (index, read)
-            })
-            .collect();
-        let mut reads = futures_util::stream::iter(reads).buffer_unordered(self.bounds.fetches.max(1));
-        while let Some((index, read)) = reads.next().await {
-            match read {
-                Ok(taught) => batch.take(index, &objects[index], taught, kinds),
-                Err(error) => {
-                    batch.tally.files.failed += 1;
-                    batch.failed.insert(index, error);
-                }
-            }
+        let named = Named { objects, kinds };
+        let mut limits = Limits { inflated: self.bounds.batch_bytes, parcel: PARCEL, deadline };
+        let all = (0..objects.len()).collect();
+        let lost = self.read_these(source, named, all, limits, &mut batch).await;
+        // A panic takes with it what the parcel knew already: once more, and each by itself, so that it costs only its own.
+        limits.inflated = limits.inflated.saturating_sub(batch.tally.bytes_inflated);
+        limits.parcel = 0;
+        for object in self.read_these(source, named, lost, limits, &mut batch).await {
+            batch.fail(object, ObjectError::Panicked);
         }
         batch
     }
 
-    async fn read_one(&self, source: &impl Source, object: &ObjectRef) -> Result<Taught, ObjectError> {
+    /// Reads some of the objects. Answers with those that reading lost.
+    async fn read_these(
+        &self,
+        source: &impl Source,
+        named: Named<'_>,
+        these: BTreeSet<usize>,
+        limits: Limits,
+        batch: &mut Batch,
+    ) -> BTreeSet<usize> {
+        let pile = Arc::new(Pile::new(limits));
+        let fetching = &*pile;
+        // All made beforehand: as a closure in the stream they could not be sent to another thread.
+        let fetches: Vec<_> = these
+            .iter()
+            .map(|object| async move {
+                if let Some(closed) = fetching.closed() {
+                    return Err((*object, closed));
+                }
+                let fetched = timeout_at(limits.deadline, self.fetch(source, &named.objects[*object])).await;
+                match fetched.unwrap_or(Err(ObjectError::OutOfTime)) {
+                    Ok((stored, in_flight)) => {
+                        let origin = Origin::new(named.objects[*object].uri());
+                        Ok(Fetched { object: *object, origin, stored, in_flight })
+                    }
+                    Err(error) => Err((*object, error)),
+                }
+            })
+            .collect();
+        let fetches = futures_util::stream::iter(fetches).buffer_unordered(self.bounds.fetches.max(1));
+        let mut fetches = std::pin::pin!(fetches.ready_chunks(AT_ONCE));
+        let mut left = these.clone();
+        let mut is_fetching = true;
+        let mut readings = FuturesUnordered::new();
+        let mut paused = Vec::new();
+        loop {
+            while !pile.is_empty() && readings.len() < self.bounds.workers.max(1) {
+                let reading = paused.pop().unwrap_or_else(|| Reading::new(self.worker()));
+                readings.push(self.read_on(reading, Arc::clone(&pile)));
+            }
+            tokio::select! {
+                fetched = fetches.next(), if is_fetching => match fetched {
+                    Some(fetched) => for one in fetched {
+                        match one {
+                            Ok(fetched) => pile.push(fetched),
+                            Err((object, error)) => {
+                                left.remove(&object);
+                                batch.fail(object, error);
+                            }
+                        }
+                    },
+                    None => is_fetching = false,
+                },
+                reading = timeout_at(limits.deadline, readings.next()), if !readings.is_empty() => match reading {
+                    Ok(Some(Some(reading))) if reading.is_full() => self.seal(reading, named, batch, &mut left),
+                    Ok(Some(Some(reading))) => paused.push(reading),
+                    Ok(_) => {}
+                    // Whoever still reads ends alone, and nobody asks what came of it.
+                    Err(_) => break,
+                },
+                else => break,
+            }
+        }
+        for reading in paused {
+            self.seal(reading, named, batch, &mut left);
+        }
+        if Instant::now() >= limits.deadline {
+            for object in std::mem::take(&mut left) {
+                batch.fail(object, ObjectError::OutOfTime);
+            }
+        }
+        left
+    }
+
+    /// Goes on reading from the pile, once there is a thread for it; nothing if that panics.
+    async fn read_on(&self, mut reading: Reading, pile: Arc<Pile>) -> Option<Reading> {
+        let _parsing = self.parsing.acquire().await.ok()?;
+        let take = self.take;
+        let reading = tokio::task::spawn_blocking(move || {
+            reading.read(&pile, take);
+            reading
+        });
+        reading.await.ok()
+    }
+
+    /// Takes in what a parcel holds.
+    fn seal(&self, reading: Reading, named: Named<'_>, batch: &mut Batch, left: &mut BTreeSet<usize>) {
+        let (worker, parcel) = reading.seal();
+        self.give_back(worker);
+        for object in parcel.objects() {
+            left.remove(&object);
+        }
+        batch.take(parcel, named);
+    }
+
+    /// An object, and the permit to have it in memory.
+    async fn fetch(
+        &self,
+        source: &impl Source,
+        object: &ObjectRef,
+    ) -> Result<(Vec<u8>, OwnedSemaphorePermit), ObjectError> {
         let limit = self.bounds.object_bytes;
         if object.size.is_some_and(|size| size > limit) {
             return Err(FetchError::TooLarge { limit }.into());
         }
         let stated = u64::from(pieces(object.size.unwrap_or(UNKNOWN_SIZE))) * PIECE;
-        let (stored, _in_flight) = match self.fetch(source, object, stated.min(limit)).await {
+        match self.fetch_within(source, object, stated.min(limit)).await {
             // Larger than was said, or than was guessed: again, with room for the largest there may be.
             Err(ObjectError::Fetch(FetchError::TooLarge { .. })) if stated < limit => {
-                self.fetch(source, object, limit).await?
+                self.fetch_within(source, object, limit).await
             }
-            fetched => fetched?,
-        };
-        let _parsing = self.parsing.acquire().await.map_err(|_| ObjectError::OutOfTime)?;
-        let mut worker = self.worker();
-        let origin = Origin::new(object.uri());
-        let reading = tokio::task::spawn_blocking(move || {
-            worker.take(&origin, &stored);
-            let (ledgers, tally) = (std::mem::take(&mut worker.ledgers), std::mem::take(&mut worker.tally));
-            (worker, Taught { ledgers, tally, origin })
-        });
-        let (worker, taught) = reading.await.map_err(|_| ObjectError::Panicked)?;
-        self.give_back(worker);
-        Ok(taught)
+            fetched => fetched,
+        }
     }
 
     /// An object of at most so many bytes, and the permit to have them in memory.
-    async fn fetch(
+    async fn fetch_within(
         &self,
         source: &impl Source,
         object: &ObjectRef,
         most: u64,
-    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), ObjectError> {
+    ) -> Result<(Vec<u8>, OwnedSemaphorePermit), ObjectError> {
         let share = pieces(most).min(pieces(self.bounds.bytes_in_flight));
-        let permit = self.in_flight.acquire_many(share).await.map_err(|_| ObjectError::OutOfTime)?;
+        let permit = Arc::clone(&self.in_flight)
+            .acquire_many_owned(share)
+            .await
+            .map_err(|_| ObjectError::OutOfTime)?;
         Ok((source.fetch(object, most).await?, permit))
     }
 
@@ -259,63 +349,59 @@ fn pieces(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX).max(1)
 }
 
+/// Objects that were named, and those who learn from them.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    objects: &'a [ObjectRef],
+    kinds: &'a [Box<dyn Kind>],
+}
+
 impl Batch {
-    fn take(&mut self, index: usize, object: &ObjectRef, taught: Taught, kinds: &[Box<dyn Kind>]) {
-        let Taught { ledgers, tally, origin } = taught;
-        if let Some(problem) = damage(&tally) {
-            self.failed.insert(index, ObjectError::Damaged(problem));
+    fn fail(&mut self, object: usize, error: ObjectError) {
+        self.tally.files.failed += 1;
+        self.failed.insert(object, error);
+    }
+
+    fn take(&mut self, parcel: Parcel, named: Named<'_>) {
+        let Parcel { ledgers, touched, tally, outcomes, unopened } = parcel;
+        for (object, error) in unopened {
+            self.fail(object, error);
         }
-        if let Some((first, last)) = tally.span {
-            let since = changed_since(first);
-            for (place, kind) in (0..).zip(kinds) {
-                for key in kind.keys(&ledgers) {
-                    let touched = self
-                        .touched
-                        .entry(FactKey { kind: place, key })
-                        .or_insert_with(|| Touched { objects: BTreeSet::new(), since });
-                    touched.objects.insert(index);
-                    touched.since = touched.since.min(since);
-                }
-            }
-            if let Layout::Trail { account } = Layout::of(&object.key) {
-                let accounts: Vec<_> =
-                    tally.accounts.iter().filter(|a| *a != account).map(Arc::from).collect();
-                if !accounts.is_empty() {
-                    let span = TimeRange { start: first, end: last };
-                    self.misplaced.push(Misplaced {
-                        object: index,
-                        folder: account.to_owned(),
-                        accounts,
-                        span,
-                    });
-                }
-            }
+        for outcome in outcomes {
+            self.note(outcome, named.objects);
         }
-        if let Some(delivered) = origin.delivered {
-            self.times.insert(index, delivered);
-            if let (Some(account), Some(region)) = (&origin.account, &origin.region)
-                && tally.judged > 0
-            {
-                self.delivered.push((Arc::clone(account), Arc::clone(region), delivered));
+        for key in named.kinds.iter().flat_map(|kind| kind.keys(&ledgers)) {
+            if let Some(touched) = touched.get(&(key.digest(), key.kind)) {
+                self.touched.entry(key).or_default().add(touched);
             }
         }
         self.ledgers.absorb(ledgers);
         self.tally.absorb(tally);
     }
-}
 
-/// An event can change answers about everything after it, and about what was under way when it happened: a burst may go on
-/// for a day, and a day is judged as a whole.
-fn changed_since(first: EventTime) -> EventTime {
-    EventTime::of_hour(first.plus(-UNDER_WAY).hour())
-}
-
-/// What kept an object from being read to its end.
-fn damage(tally: &Tally) -> Option<String> {
-    if tally.files.failed + tally.files.cut == 0 {
-        return None;
+    /// What became of one object, apart from facts.
+    fn note(&mut self, outcome: Outcome, objects: &[ObjectRef]) {
+        let Outcome { object, origin, span, accounts, damage } = outcome;
+        if let Some(problem) = damage {
+            self.failed.insert(object, ObjectError::Damaged(problem));
+        }
+        if let Some((start, end)) = span
+            && let Layout::Trail { account } = Layout::of(&objects[object].key)
+        {
+            let others: Vec<_> = accounts.into_iter().filter(|a| **a != *account).collect();
+            if !others.is_empty() {
+                let span = TimeRange { start, end };
+                let folder = account.to_owned();
+                self.misplaced.push(Misplaced { object, folder, accounts: others, span });
+            }
+        }
+        if let Some(delivered) = origin.delivered {
+            self.times.insert(object, delivered);
+            if let (Some(account), Some(region)) = (origin.account, origin.region)
+                && span.is_some()
+            {
+                self.delivered.push((account, region, delivered));
+            }
+        }
     }
-    let (mut problems, _) = tally.problems();
-    let whole = problems.find(|problem| problem.record.is_none());
-    Some(whole.map_or_else(|| "can't be read to its end".to_owned(), |problem| problem.what.clone()))
 }

@@ -31,7 +31,7 @@ pub(super) struct Dress<'a> {
 /// An alert to be published, and the objects that must be seen again if it is not.
 struct Due {
     alert: Alert,
-    objects: BTreeSet<usize>,
+    objects: Vec<usize>,
 }
 
 impl<T: Table> Desk<'_, T> {
@@ -79,7 +79,7 @@ impl<T: Table> Desk<'_, T> {
     /// What was never published, or only with a lower severity. What can't be known counts as failed.
     async fn due(
         &mut self,
-        found: BTreeMap<String, (Finding, BTreeSet<usize>)>,
+        found: BTreeMap<String, (Finding, Vec<usize>)>,
         dress: &Dress<'_>,
         report: &mut Report,
         again: &mut BTreeSet<usize>,
@@ -146,7 +146,7 @@ fn unsuppressed(
     found: Vec<Found>,
     suppressions: &[Suppression],
     report: &mut Report,
-) -> BTreeMap<String, (Finding, BTreeSet<usize>)> {
+) -> BTreeMap<String, (Finding, Vec<usize>)> {
     let mut kept = BTreeMap::new();
     for Found { finding, objects, .. } in found {
         match sift(vec![finding], suppressions).kept.pop() {

@@ -329,6 +329,9 @@ impl Facts for Remembered {
     type Memo = Lately;
     type Notes = ();
 
+    /// It says nothing of facts.
+    fn let_go(_: &mut Self::Memo) {}
+
     fn close(&mut self, closed: i64) -> bool {
         // Each of them is to be closed, whatever the others say.
         self.windows.close(closed, FLOOR)

@@ -105,6 +105,10 @@ impl Facts for Remembered {
     type Memo = Lately;
     type Notes = ();
 
+    fn let_go(memo: &mut Lately) {
+        memo.let_go();
+    }
+
     fn close(&mut self, _: i64) -> bool {
         false
     }

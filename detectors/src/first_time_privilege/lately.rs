@@ -12,7 +12,11 @@ const SLOTS: usize = 8_192;
 /// What actors were seen doing lately. Not a fact but a shortcut to "this teaches nothing": it is never stored, joined or
 /// compared, and facts come out the same without it.
 #[derive(Debug, Default)]
-pub struct Lately(Vec<Option<Slot>>);
+pub struct Lately {
+    slots: Vec<Option<Slot>>,
+    /// How often facts were taken out: what was seen before is not in those there are.
+    round: u32,
+}
 
 #[derive(Debug)]
 struct Slot {
@@ -21,29 +25,48 @@ struct Slot {
     action: u64,
     context: u64,
     since: EventTime,
+    round: u32,
 }
 
 impl Lately {
+    /// Nothing seen so far counts any longer.
+    pub(super) fn let_go(&mut self) {
+        // Emptying every place takes longer than most objects do; once in four billion times it must be.
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.slots.clear();
+        }
+    }
+
     /// Whether the actor did the same in the same way earlier that day, so that every stretch of use the event could
     /// lengthen goes on to the end of the day already. Keeps it in mind if not; the caller must then learn from it.
     pub(super) fn is_repeat(&mut self, event: &Event<'_>) -> bool {
-        if self.0.is_empty() {
-            self.0.resize_with(SLOTS, || None);
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
         }
+        let round = self.round;
         let (actor, action, context) = (event.actor, event.action.id.0, context(event));
         let hash = actor.hash ^ action.rotate_left(21) ^ context.rotate_left(42);
-        let slot = &mut self.0[(hash ^ hash >> 32) as usize % SLOTS];
+        let slot = &mut self.slots[(hash ^ hash >> 32) as usize % SLOTS];
         let is_repeat = slot.as_ref().is_some_and(|slot| {
             slot.action == action
                 && slot.context == context
                 && slot.since < event.time
+                && slot.round == round
                 && slot.actor == actor.id
                 && *slot.account == *event.account
         });
         if !is_repeat {
             let own = *actor.account == *event.account;
             let account = if own { Arc::clone(&actor.account) } else { event.account.into() };
-            *slot = Some(Slot { actor: Arc::clone(&actor.id), account, action, context, since: event.time });
+            *slot = Some(Slot {
+                actor: Arc::clone(&actor.id),
+                account,
+                action,
+                context,
+                since: event.time,
+                round,
+            });
         }
         is_repeat
     }

@@ -71,6 +71,9 @@ impl Facts for Remembered {
     type Memo = Told;
     type Notes = ();
 
+    /// It says nothing of facts.
+    fn let_go(_: &mut Self::Memo) {}
+
     fn close(&mut self, closed: i64) -> bool {
         let is_open = self.calls.close(closed, self.least);
         self.calls.drop_ordinary(ORDINARY_DAYS);

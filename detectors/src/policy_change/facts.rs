@@ -334,6 +334,11 @@ impl crate::ledger::Facts for Remembered {
     type Memo = AtHand;
     type Notes = Notes;
 
+    /// What calls did depends on them alone; what was done lately is in the facts.
+    fn let_go(memo: &mut Self::Memo) {
+        memo.lately = Default::default();
+    }
+
     fn close(&mut self, closed: i64) -> bool {
         let steps = &self.steps;
         let tries = self.tries.close(closed, || steps.changed().collect());

@@ -91,6 +91,20 @@ proptest! {
     }
 
     #[test]
+    fn what_is_left_when_facts_are_taken_out_says_nothing_of_them(records in traffic(), cut in any::<Index>()) {
+        let cut = cut.index(records.len() + 1);
+        let mut ledgers = observe(&records[..cut]);
+        let taken = ledgers.take_out();
+        prop_assert_eq!(&taken, &observe(&records[..cut]));
+        // As new, if the same comes again or something else.
+        observe_into(&mut ledgers, &records);
+        prop_assert_eq!(&ledgers.take_out(), &observe(&records));
+        observe_into(&mut ledgers, &records[cut..]);
+        prop_assert_eq!(&joined(taken, &ledgers), &observe(&records));
+        prop_assert_eq!(&ledgers, &observe(&records[cut..]));
+    }
+
+    #[test]
     fn storing_in_the_middle_changes_nothing(records in traffic(), cut in any::<Index>()) {
         let cut = cut.index(records.len() + 1);
         let mut resumed = stored(&observe(&records[..cut]));

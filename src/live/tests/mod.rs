@@ -2,6 +2,7 @@
 
 mod looks;
 mod parity;
+mod reading;
 mod traffic;
 mod world;
 
