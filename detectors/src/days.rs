@@ -51,6 +51,11 @@ impl Join for Days {
         }
         self.by_hour.join(&other.by_hour);
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        let is_known = |(day, count)| self.busiest.get(day).is_some_and(|mine| mine >= count);
+        other.busiest.iter().all(is_known) && self.by_hour.covers(&other.by_hour)
+    }
 }
 
 /// Counts of days alone.

@@ -24,6 +24,16 @@ pub trait Join {
     {
         self.join(&other);
     }
+
+    /// Whether joining `other` would change nothing. Where there is much to know, this looks only at what `other` has.
+    fn covers(&self, other: &Self) -> bool
+    where
+        Self: Clone + PartialEq,
+    {
+        let mut joined = self.clone();
+        joined.join(other);
+        joined == *self
+    }
 }
 
 /// Nothing to know: for names that have no value.
@@ -31,7 +41,7 @@ impl Join for () {
     fn join(&mut self, (): &Self) {}
 }
 
-impl<K: Ord + Clone, V: Join + Clone> Join for BTreeMap<K, V> {
+impl<K: Ord + Clone, V: Join + Clone + PartialEq> Join for BTreeMap<K, V> {
     fn join(&mut self, other: &Self) {
         for (key, value) in other {
             match self.entry(key.clone()) {
@@ -52,6 +62,10 @@ impl<K: Ord + Clone, V: Join + Clone> Join for BTreeMap<K, V> {
                 }
             }
         }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        other.iter().all(|(key, theirs)| self.get(key).is_some_and(|mine| mine.covers(theirs)))
     }
 }
 
@@ -79,6 +93,10 @@ impl<T: Ord> Default for Set<T> {
 impl<T: Ord + Clone> Join for Set<T> {
     fn join(&mut self, other: &Self) {
         self.0.extend(other.0.iter().cloned());
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        other.0.is_subset(&self.0)
     }
 }
 
@@ -417,12 +435,20 @@ impl<V, const N: usize> Smallest<V, N> {
     }
 }
 
-impl<V: Join + Clone, const N: usize> Join for Smallest<V, N> {
+impl<V: Join + Clone + PartialEq, const N: usize> Join for Smallest<V, N> {
     fn join(&mut self, other: &Self) {
         self.0.join(&other.0);
         while self.0.len() > N {
             self.0.pop_last();
         }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let beyond = self.0.last_key_value().filter(|_| self.is_full()).map(|(largest, _)| *largest);
+        other.0.iter().all(|(key, theirs)| match self.0.get(key) {
+            Some(mine) => mine.covers(theirs),
+            None => beyond.is_some_and(|largest| largest < *key),
+        })
     }
 }
 

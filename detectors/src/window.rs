@@ -56,7 +56,7 @@ impl<S> Peak<S> {
 }
 
 /// The larger count wins; of equal counts the earlier; of the same window the joined summary.
-impl<S: Join + Clone> Join for Peak<S> {
+impl<S: Join + Clone + PartialEq> Join for Peak<S> {
     fn join(&mut self, other: &Self) {
         let (mine, theirs) = ((self.count, -self.start), (other.count, -other.start));
         if theirs > mine {
@@ -64,6 +64,11 @@ impl<S: Join + Clone> Join for Peak<S> {
         } else if theirs == mine {
             self.summary.join(&other.summary);
         }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let (mine, theirs) = ((self.count, -self.start), (other.count, -other.start));
+        theirs < mine || (theirs == mine && self.summary.covers(&other.summary))
     }
 }
 
@@ -95,6 +100,14 @@ impl<B: Bucket> Join for Windows<B> {
         self.take_minutes(other.minutes);
         self.hours.absorb(other.hours);
         self.days.join(&other.days);
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        other.minutes.iter().all(|(minute, theirs)| {
+            let mine = self.minutes.binary_search_by_key(minute, |(known, _)| *known);
+            mine.is_ok_and(|at| self.minutes[at].1.covers(theirs))
+        }) && self.hours.covers(&other.hours)
+            && self.days.covers(&other.days)
     }
 }
 

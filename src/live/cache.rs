@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 
-use super::kind::FactKey;
-use super::working::Held;
+use super::kind::{FactKey, State};
+use super::working::{Cleared, Held};
 use crate::store::facts::Sent;
 
 /// What an entry costs beside its facts, bytes: key, table, allocation.
@@ -59,6 +59,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Bounded<K, V> {
         }
     }
 
+    fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
+        if let Some(mut entry) = self.entries.get_mut(key) {
+            change(&mut entry.value);
+        }
+    }
+
     fn remove(&self, key: &K) {
         if let Some((_, old)) = self.entries.remove(key) {
             self.weight.fetch_sub(old.weight, Ordering::Relaxed);
@@ -105,6 +111,15 @@ impl Cache {
     pub(super) fn keep(&self, key: FactKey, held: Held) {
         let weight = OVERHEAD + key.key.entity.len() + held.weight * INFLATION;
         self.facts.put(key, (held, Instant::now()), weight);
+    }
+
+    /// Judging these facts of a key found nothing; of no interest if others are cached by now.
+    pub(super) fn clear(&self, key: &FactKey, state: Option<State>, cleared: Cleared) {
+        self.facts.change(key, |(held, _)| {
+            if held.state() == state {
+                held.cleared = Some(cleared);
+            }
+        });
     }
 
     pub(super) fn drop_facts(&self, key: &FactKey) {

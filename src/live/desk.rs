@@ -121,14 +121,14 @@ impl<T: Table> Desk<'_, T> {
 
     fn held(&self, key: &FactKey, stored: Option<Stored>) -> Result<Held, ItemError> {
         let Some(Stored { stamp, bytes }) = stored else {
-            return Ok(Held { facts: None, stamp: None, weight: 0 });
+            return Ok(Held { facts: None, stamp: None, weight: 0, cleared: None });
         };
         let kind = self.kind(key);
         let (found, facts) = kind.decode(&bytes)?;
         if found != key.key {
             return Err(ItemError::Damaged { detector: kind.name(), what: "facts of another key".into() });
         }
-        Ok(Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len() })
+        Ok(Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len(), cleared: None })
     }
 
     /// Sees to it that the store holds what a batch taught. Answers for the keys for which it may not.
@@ -222,7 +222,8 @@ impl<T: Table> Desk<'_, T> {
             self.counts.writes += 1;
             let trouble = match saved {
                 Ok(Ok(stamp)) => {
-                    let held = Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len() };
+                    let weight = bytes.len();
+                    let held = Held { facts: Some(facts), stamp: Some(stamp), weight, cleared: None };
                     self.cache.keep(key.clone(), held.clone());
                     working.insert(key, held, Freshness::Fresh);
                     continue;

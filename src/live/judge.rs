@@ -1,21 +1,27 @@
 //! Judging the keys a batch touched, with the facts it asks for, and again with fresh ones before anybody is told.
+//!
+//! What is judged to be nothing is remembered with the facts that were looked at: nothing else goes into a judgement, so
+//! while those stay as they are it need not be made again. What was found is judged each time, as it may not have been told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use trailhound_detectors::catalogue::Detectors;
-use trailhound_detectors::{Environment, Finding, Severity};
+use trailhound_detectors::{Environment, EventTime, Finding, Severity};
 
 use super::desk::{Desk, Trouble};
-use super::kind::{Bench, FactKey, Judged};
+use super::kind::{Bench, FactKey, Judged, State};
 use super::read::Batch;
-use super::working::{Freshness, Working};
+use super::working::{Cleared, Freshness, Held, Working};
 use crate::store::table::Table;
 
 /// How often a key is judged again with facts it asked for: the longest chain of access keys that is followed.
 const ROUNDS: usize = 8;
 /// Facts of keys that only others ask for may be so old while nothing is found.
 const RECENT: Duration = Duration::from_secs(60);
+
+/// A judgement that asks for more keys is not remembered.
+const MOST_ASKED: usize = 64;
 
 /// A finding, the objects that taught about its key, and the key; none where no detector found it.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(super) struct Judgement {
 pub(super) struct Court<'a> {
     pub(super) detectors: &'a Detectors,
     pub(super) environment: &'a Environment,
+    /// The number of the rules: of no others in this process.
+    pub(super) rules: u64,
 }
 
 impl<T: Table> Desk<'_, T> {
@@ -52,8 +60,16 @@ impl<T: Table> Desk<'_, T> {
         unsafe_keys: &BTreeMap<FactKey, Trouble>,
     ) -> Judgement {
         let Judgement { mut found, mut leaning, mut troubles } = Judgement::default();
-        let mut pending: Vec<&FactKey> =
-            batch.touched.keys().filter(|key| !unsafe_keys.contains_key(*key)).collect();
+        let mut pending: Vec<&FactKey> = Vec::new();
+        for (key, touched) in batch.touched.iter().filter(|(key, _)| !unsafe_keys.contains_key(*key)) {
+            match self.cleared(court.rules, (key, touched.since), working) {
+                Some(cleared) if cleared.asked.is_empty() => {}
+                Some(_) => {
+                    leaning.insert(key.clone());
+                }
+                None => pending.push(key),
+            }
+        }
         for round in 0..ROUNDS {
             let mut wanted: BTreeMap<FactKey, BTreeSet<&FactKey>> = BTreeMap::new();
             for key in std::mem::take(&mut pending) {
@@ -64,7 +80,9 @@ impl<T: Table> Desk<'_, T> {
                 if !judged.asked.is_empty() {
                     leaning.insert(key.clone());
                 }
-                if lacking.is_empty() {
+                if judged.findings.is_empty() && lacking.is_empty() {
+                    self.clear(court.rules, (key, touched.since), judged.asked, working);
+                } else if lacking.is_empty() {
                     found.extend(judged.findings.into_iter().map(|finding| Found {
                         finding,
                         objects: touched.objects.clone(),
@@ -90,15 +108,38 @@ impl<T: Table> Desk<'_, T> {
         Judgement { found, leaning, troubles }
     }
 
-    /// Judges one key, taking from the cache what it asks for.
-    fn judge_one(
+    /// What was remembered of a judgement that found nothing, if it would find nothing again.
+    fn cleared(&self, rules: u64, (key, since): (&FactKey, EventTime), working: &Working) -> Option<Cleared> {
+        let cleared = working.get(key)?.cleared.as_ref()?;
+        let is_as_it_was = |(asked, state): &(FactKey, Option<State>)| match working.get(asked) {
+            Some(held) => held.state() == *state,
+            None => self.cache.recent_facts(asked, RECENT).is_some_and(|held| held.state() == *state),
+        };
+        let still =
+            cleared.rules == rules && cleared.since <= since && cleared.asked.iter().all(is_as_it_was);
+        still.then(|| cleared.clone())
+    }
+
+    /// Remembers that nothing was found about a key, with all the facts it asked for.
+    fn clear(
         &self,
-        court: Court<'_>,
-        key: &FactKey,
-        since: trailhound_detectors::EventTime,
-        working: &mut Working,
-    ) -> Judged {
-        let Court { detectors, environment } = court;
+        rules: u64,
+        (key, since): (&FactKey, EventTime),
+        asked: BTreeSet<FactKey>,
+        working: &Working,
+    ) {
+        let Some(held) = working.get(key).filter(|_| asked.len() <= MOST_ASKED) else { return };
+        let state = |asked: FactKey| {
+            let state = working.get(&asked).and_then(Held::state);
+            (asked, state)
+        };
+        let cleared = Cleared { rules, since, asked: asked.into_iter().map(state).collect() };
+        self.cache.clear(key, held.state(), cleared);
+    }
+
+    /// Judges one key, taking from the cache what it asks for.
+    fn judge_one(&self, court: Court<'_>, key: &FactKey, since: EventTime, working: &mut Working) -> Judged {
+        let Court { detectors, environment, .. } = court;
         loop {
             let judged = self.kind(key).judge(Bench { detectors, environment, working }, key, since);
             let cached: Vec<_> = judged

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trailhound_detectors::catalogue::{self, Detectors, Ledgers, Slot, Visit};
 use trailhound_detectors::{
@@ -42,16 +43,30 @@ impl Hash for FactKey {
 
 /// Facts of one key of some detector; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct AnyFacts(Arc<dyn Any + Send + Sync>);
+pub(super) struct AnyFacts {
+    facts: Arc<dyn Any + Send + Sync>,
+    state: State,
+}
+
+/// Facts in one state; no two of a process share it, not even equal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State(u64);
+
+static STATES: AtomicU64 = AtomicU64::new(0);
 
 impl AnyFacts {
     fn new<F: Facts>(facts: F) -> Self {
-        Self(Arc::new(facts))
+        Self { facts: Arc::new(facts), state: State(STATES.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// Nobody changes facts: these, for as long as they are cached.
+    pub(super) fn state(&self) -> State {
+        self.state
     }
 
     /// The facts, if they are of this type; within one detector they always are.
     fn get<F: Facts>(&self) -> Option<&F> {
-        self.0.downcast_ref()
+        self.facts.downcast_ref()
     }
 }
 
@@ -144,9 +159,13 @@ impl<D: Detector> Kind for Typed<D> {
         tidy: Option<Tidy>,
     ) -> Option<Joined> {
         let taught = (self.slot.facts)(batch).get_by(key.digest, key.key.as_ref())?;
-        let known: Option<&D::Facts> = known.and_then(AnyFacts::get);
+        let known: Option<(&AnyFacts, &D::Facts)> = known.and_then(|held| Some((held, held.get()?)));
         let mut facts = match known {
-            Some(known) => {
+            Some((held, known)) => {
+                if known.covers(taught) {
+                    // Tidied when they were written; what has come to its end since is tidied with the next news.
+                    return Some(Joined { facts: held.clone(), is_news: false });
+                }
                 let mut facts = known.clone();
                 facts.join(taught);
                 facts
@@ -157,7 +176,8 @@ impl<D: Detector> Kind for Typed<D> {
             facts.close(closed);
             facts.forget(horizon);
         }
-        Some(Joined { is_news: known != Some(&facts), facts: AnyFacts::new(facts) })
+        let is_news = known.is_none_or(|(_, known)| *known != facts);
+        Some(Joined { is_news, facts: AnyFacts::new(facts) })
     }
 
     fn encode(&self, key: &Key, facts: &AnyFacts) -> Result<Vec<u8>, ItemError> {

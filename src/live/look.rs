@@ -7,7 +7,7 @@ use trailhound_detectors::EventTime;
 use super::coverage::{self, Coverage};
 use super::desk::Trouble;
 use super::held;
-use super::judge::{Court, Found, Judgement};
+use super::judge::{Found, Judgement};
 use super::kind::FactKey;
 use super::read::{Batch, Touched};
 use super::report::{Report, StoreCounts};
@@ -147,7 +147,7 @@ impl<T: Table, S: Source, P: Publish> Live<T, S, P> {
         let mut desk = self.desk(moment, None);
         let mut working = Working::default();
         let unread = desk.load(batch.touched.keys().cloned(), &mut working).await;
-        let court = Court { detectors: &rules.detectors, environment: &rules.environment };
+        let court = rules.court();
         let Judgement { found, troubles: unjudged, .. } =
             desk.judge(court, &batch, &mut working, &unread).await;
         let troubles: BTreeMap<_, _> = unread.into_iter().chain(unjudged).collect();

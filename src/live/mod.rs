@@ -54,7 +54,7 @@ use cache::Cache;
 use coverage::Notes;
 use desk::{Desk, Trouble};
 use held::{Backlog, When};
-use judge::{Court, Judgement};
+use judge::Judgement;
 use kind::{FactKey, Kind, Tidy};
 use read::Batch;
 use rules::Rules;
@@ -266,7 +266,7 @@ impl<T: Table, S: Source, P: Publish> Live<T, S, P> {
         let mut desk = self.desk(moment, self.tidy(rules, batch, now));
         let mut working = Working::default();
         let unsaved = desk.settle(batch, &mut working).await;
-        let court = Court { detectors: &rules.detectors, environment: &rules.environment };
+        let court = rules.court();
         let Judgement { found, leaning, troubles: unjudged } =
             desk.judge(court, batch, &mut working, &unsaved).await;
         let when = self.when(now);

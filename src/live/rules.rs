@@ -1,10 +1,12 @@
 //! What judges, and how: everything that follows from a configuration, replaced as a whole when that changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trailhound_detectors::catalogue::Detectors;
 use trailhound_detectors::{ConfigError, Environment};
 
+use super::judge::Court;
 use super::read::{Bounds, Reader};
 use crate::alert::Provenance;
 use crate::config::{Config, Coverage};
@@ -21,9 +23,18 @@ pub(super) struct Rules {
     pub(super) suppressions: Vec<Suppression>,
     pub(super) coverage: Coverage,
     pub(super) reader: Reader,
+    /// A number that no others of this process have.
+    number: u64,
 }
 
+static RULES: AtomicU64 = AtomicU64::new(0);
+
 impl Rules {
+    /// Who judges by them.
+    pub(super) fn court(&self) -> Court<'_> {
+        Court { detectors: &self.detectors, environment: &self.environment, rules: self.number }
+    }
+
     /// The rules of a configuration, or the detector that refuses it.
     pub(super) fn new(config: Config, bounds: &Bounds) -> Result<Arc<Self>, (&'static str, ConfigError)> {
         let limits = &config.limits;
@@ -44,6 +55,7 @@ impl Rules {
             coverage: config.coverage,
             suppressions: config.suppressions,
             reader: Reader::new(intake, bounds),
+            number: RULES.fetch_add(1, Ordering::Relaxed),
         }))
     }
 }

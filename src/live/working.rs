@@ -1,8 +1,11 @@
 //! The facts one invocation works with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::kind::{AnyFacts, FactKey};
+use trailhound_detectors::EventTime;
+
+use super::kind::{AnyFacts, FactKey, State};
 use crate::store::facts::Stamp;
 
 /// Facts of one key as they are stored, as far as this process knows; nothing where nothing is stored.
@@ -13,6 +16,25 @@ pub(super) struct Held {
     pub(super) stamp: Option<Stamp>,
     /// Bytes they have at rest.
     pub(super) weight: usize,
+    /// What is known of judging them.
+    pub(super) cleared: Option<Cleared>,
+}
+
+/// These rules found nothing in the facts that began at `since` or later, with those of other keys as they then were.
+/// Judging is pure, so they will find nothing again.
+#[derive(Clone, Debug)]
+pub(super) struct Cleared {
+    /// The number of the rules.
+    pub(super) rules: u64,
+    pub(super) since: EventTime,
+    /// The keys that were asked for, with the state of their facts; nothing where there were none.
+    pub(super) asked: Arc<[(FactKey, Option<State>)]>,
+}
+
+impl Held {
+    pub(super) fn state(&self) -> Option<State> {
+        self.facts.as_ref().map(AnyFacts::state)
+    }
 }
 
 /// Whether somebody else may have written since.

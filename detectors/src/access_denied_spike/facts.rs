@@ -323,6 +323,16 @@ impl Join for Remembered {
         self.sign_ins.join(&other.sign_ins);
         self.changes.join(&other.changes);
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.windows.covers(&other.windows)
+            && self.siblings.covers(&other.siblings)
+            && self.neighbours.covers(&other.neighbours)
+            && self.kinds.covers(&other.kinds)
+            && self.firsts.covers(&other.firsts)
+            && self.sign_ins.covers(&other.sign_ins)
+            && self.changes.covers(&other.changes)
+    }
 }
 
 impl Facts for Remembered {

@@ -99,6 +99,15 @@ impl Join for Remembered {
             _ => {}
         }
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Actor(mine), Self::Actor(theirs)) => mine.covers(theirs),
+            (Self::Shared(mine), Self::Shared(theirs)) => mine.covers(theirs),
+            (Self::Chain(mine), Self::Chain(theirs)) => mine.covers(theirs),
+            (mine, theirs) => mine.rank() >= theirs.rank(),
+        }
+    }
 }
 
 impl Facts for Remembered {
@@ -235,6 +244,15 @@ impl Join for ActorFacts {
         self.networks.join(&other.networks);
         self.means.join(&other.means);
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.born.covers(&other.born)
+            && self.actions.covers(&other.actions)
+            && self.roles.covers(&other.roles)
+            && self.regions.covers(&other.regions)
+            && self.networks.covers(&other.networks)
+            && self.means.covers(&other.means)
+    }
 }
 
 impl Join for ActionUse {
@@ -294,6 +312,12 @@ impl Join for Shared {
         self.since.join(&other.since);
         self.actions.join(&other.actions);
         self.regions.join(&other.regions);
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.since.covers(&other.since)
+            && self.actions.covers(&other.actions)
+            && self.regions.covers(&other.regions)
     }
 }
 

@@ -57,6 +57,15 @@ impl Join for Remembered {
         self.kin.join(&other.kin);
     }
 
+    fn covers(&self, other: &Self) -> bool {
+        self.since.covers(&other.since)
+            && self.least >= other.least
+            && self.calls.covers(&other.calls)
+            && self.days.covers(&other.days)
+            && self.accounts.covers(&other.accounts)
+            && self.kin.covers(&other.kin)
+    }
+
     fn absorb(&mut self, other: Self) {
         self.since.join(&other.since);
         self.least = self.least.max(other.least);

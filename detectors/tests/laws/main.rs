@@ -8,7 +8,7 @@ use records::{Record, START, observe, observe_into, traffic};
 use trailhound_detectors::catalogue::{self, Configs, Detectors, Ledgers, Slot, Visit};
 use trailhound_detectors::environment::{Environment, Learning};
 use trailhound_detectors::time::{DAY, EventTime, TimeRange};
-use trailhound_detectors::{Detector, Finding};
+use trailhound_detectors::{Detector, Finding, Join as _};
 
 /// Judged without a learning period, so that short traffic finds something.
 fn judge(ledgers: &Ledgers) -> Vec<Finding> {
@@ -41,6 +41,29 @@ fn stored(ledgers: &Ledgers) -> Ledgers {
     let mut visit = Stored { from: ledgers, into: Ledgers::default() };
     catalogue::each(&mut visit);
     visit.into
+}
+
+/// Whether every key of the one says already what the other says of it, as [`Join::covers`] has it; and for each key, that
+/// this is what joining shows.
+fn covers(one: &Ledgers, other: &Ledgers) -> bool {
+    struct Covers<'a>(&'a Ledgers, &'a Ledgers, bool);
+    impl Visit for Covers<'_> {
+        fn visit<D: Detector>(&mut self, slot: Slot<D>) {
+            for (key, theirs) in (slot.facts)(self.1).sorted() {
+                let Some(mine) = (slot.facts)(self.0).get(key.as_ref()) else {
+                    self.2 = false;
+                    continue;
+                };
+                let mut joined = mine.clone();
+                joined.join(theirs);
+                assert_eq!(mine.covers(theirs), joined == *mine, "{key:?}: {mine:?} and {theirs:?}");
+                self.2 &= mine.covers(theirs);
+            }
+        }
+    }
+    let mut visit = Covers(one, other, true);
+    catalogue::each(&mut visit);
+    visit.2
 }
 
 /// Traffic, and the same traffic with copies in other log objects, shuffled.
@@ -81,6 +104,18 @@ proptest! {
         prop_assert_eq!(joined(ab.clone(), &c), joined(a.clone(), &joined(b, &c)));
         prop_assert_eq!(&joined(ab.clone(), &ab), &ab);
         prop_assert_eq!(&joined(ab.clone(), &a), &ab);
+    }
+
+    #[test]
+    fn what_is_covered_changes_nothing_when_it_is_joined([a, b, c] in parts(), minute in 0i64..13 * 24 * 60) {
+        let all = joined(joined(a.clone(), &b), &c);
+        prop_assert!(covers(&all, &a) && covers(&all, &b) && covers(&all, &all));
+        let mut closed = all.clone();
+        closed.close(START / 60 + minute);
+        // Whatever comes out, it is what joining shows.
+        for (one, other) in [(&a, &b), (&b, &a), (&a, &all), (&closed, &all), (&all, &closed), (&closed, &c)] {
+            prop_assert_eq!(covers(one, other), joined(one.clone(), other) == *one);
+        }
     }
 
     #[test]

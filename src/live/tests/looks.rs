@@ -120,6 +120,32 @@ async fn deliveries_from_the_future_and_objects_without_records_keep_nobody_aliv
     assert_eq!(told(&world), [("trail_silent".to_owned(), ACCOUNTS[0].to_owned())]);
 }
 
+/// Handles objects in the order of their delivery, each ten minutes after it.
+async fn handle_in_order(process: &Live<World, World, World>, objects: &[(ObjectRef, Vec<u8>)]) {
+    for together in objects.chunks(traffic::TOGETHER) {
+        let messages: Vec<_> = together.iter().map(|(object, _)| message(0, object)).collect();
+        let now = Origin::new(together[0].0.uri()).delivered.unwrap().plus(10 * MINUTE);
+        assert!(process.handle(&messages, at(now)).await.failed.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_one_configuration_found_nothing_in_is_judged_again_by_another() {
+    let objects = week(1, 7);
+    let (_, found) = replayed(&objects);
+    let mut world = World::new(&objects, Chaos::new(7, 0));
+    // It learns for longer than there are objects.
+    let quick = std::mem::take(&mut world.config);
+    let process = world.process();
+    handle_in_order(&process, &objects).await;
+    let silent = found.keys().filter(|id| !world.ids().contains(*id)).count();
+    assert!(silent > 3, "{silent} of {}", found.len());
+    process.reconfigure(quick).unwrap();
+    handle_in_order(&process, &objects).await;
+    let silent: Vec<_> = found.iter().filter(|(id, _)| !world.ids().contains(*id)).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
 #[tokio::test]
 async fn another_configuration_judges_from_the_next_invocation_on() {
     let objects = week(6, 1);
