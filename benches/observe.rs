@@ -1,4 +1,7 @@
 //! Observing: what each detector costs beside parsing, over the objects of a trail, with facts that begin empty.
+//!
+//! Parsing is told for the same claims each time: of a record that nobody claims the parser leaves most unread, so a pass
+//! without any detector would make parsing look cheaper than it is, and observing dearer.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -59,8 +62,18 @@ impl<'o> Pass<'o> {
         Self { objects, parser: Parser::new(), tables }
     }
 
-    fn run(&mut self, ledgers: &mut Ledgers) -> u64 {
-        let mut observe = |event: Event<'_>| ledgers.observe(&event);
+    fn observe(&mut self, ledgers: &mut Ledgers) -> u64 {
+        self.run(|events| ledgers.observe(events))
+    }
+
+    /// The fields of every event are found, and nobody looks at them.
+    fn parse(&mut self) -> u64 {
+        self.run(|events| {
+            black_box(events);
+        })
+    }
+
+    fn run(&mut self, mut observe: impl FnMut(&[Event<'_>])) -> u64 {
         let of_object = |(origin, json): &(Origin, Vec<u8>)| {
             let json = black_box(json.as_slice());
             self.parser
@@ -69,13 +82,12 @@ impl<'o> Pass<'o> {
         };
         self.objects.iter().map(of_object).sum()
     }
+}
 
-    fn timed(&mut self) -> Duration {
-        let mut ledgers = Ledgers::default();
-        let start = time_at_work();
-        black_box(self.run(&mut ledgers));
-        time_at_work().saturating_sub(start)
-    }
+fn timed(work: impl FnOnce() -> u64) -> Duration {
+    let start = time_at_work();
+    black_box(work());
+    time_at_work().saturating_sub(start)
 }
 
 /// How long this thread has been at work, not counting what it waited for others; by the clock where Linux does not tell.
@@ -90,24 +102,27 @@ fn time_at_work() -> Duration {
 pub(crate) fn bench(c: &mut Criterion) {
     let objects = inflated_trail();
     let alone: [Claims; 4] = [only::<0>, only::<1>, only::<2>, only::<3>];
-    let observers: Vec<(&str, Claims)> = [("none", (|_| 0) as Claims)]
-        .into_iter()
-        .chain(ENTRIES.iter().map(|entry| entry.name).zip(alone))
+    let observers: Vec<(&str, Claims)> = ENTRIES
+        .iter()
+        .map(|entry| entry.name)
+        .zip(alone)
         .chain([("all", catalogue::claims as Claims)])
         .collect();
     let mut group = c.benchmark_group("parse and observe");
-    group.throughput(Throughput::Elements(Pass::new(&objects, |_| 0).run(&mut Ledgers::default())));
+    group.throughput(Throughput::Elements(Pass::new(&objects, catalogue::claims).parse()));
     group.sample_size(20);
+    let mut pass = Pass::new(&objects, catalogue::claims);
+    group.bench_function("none", |b| b.iter(|| pass.parse()));
     for (name, claims) in &observers {
         let mut pass = Pass::new(&objects, *claims);
         group.bench_function(*name, |b| {
-            b.iter_batched_ref(Ledgers::default, |ledgers| pass.run(ledgers), BatchSize::PerIteration);
+            b.iter_batched_ref(Ledgers::default, |ledgers| pass.observe(ledgers), BatchSize::PerIteration);
         });
     }
     group.finish();
     // Told as a share of the thread's own time, which a busy machine disturbs less than it does the clock.
     if std::env::args().any(|argument| argument == "--bench") {
-        tell_shares(&objects, &observers[1..]);
+        tell_shares(&objects, &observers);
     }
 }
 
@@ -115,10 +130,13 @@ pub(crate) fn bench(c: &mut Criterion) {
 #[expect(clippy::print_stdout, reason = "a benchmark tells what it measured")]
 fn tell_shares(objects: &[(Origin, Vec<u8>)], observers: &[(&str, Claims)]) {
     for (name, claims) in observers {
-        let (mut parse, mut both) = (Pass::new(objects, |_| 0), Pass::new(objects, *claims));
+        let mut pass = Pass::new(objects, *claims);
         let mut fastest = [Duration::MAX; 2];
         for _ in 0..ROUNDS {
-            fastest = [fastest[0].min(parse.timed()), fastest[1].min(both.timed())];
+            let mut ledgers = Ledgers::default();
+            let parsing = timed(|| pass.parse());
+            let observing = timed(|| pass.observe(&mut ledgers));
+            fastest = [fastest[0].min(parsing), fastest[1].min(observing)];
         }
         let [parsing, observing] = fastest.map(|time| time.as_secs_f64());
         println!("observe / parse: {name} {:.3}", observing / parsing - 1.0);

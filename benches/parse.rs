@@ -15,8 +15,8 @@ pub(crate) fn bench(c: &mut Criterion) {
     let mut tables = Tables { actions: ActionTable::new(|_| 1), actors: ActorTable::default() };
     let mut events = |bytes: &[u8], origin: &Origin| {
         let mut seen = 0;
-        let parsed = parser.records(bytes, origin, objects::LATENESS_SECONDS, &mut tables, &mut |event| {
-            seen ^= black_box(event.call.0);
+        let parsed = parser.records(bytes, origin, objects::LATENESS_SECONDS, &mut tables, &mut |events| {
+            seen = events.iter().fold(seen, |seen, event| seen ^ black_box(event.call.0));
         });
         (parsed.judged, seen)
     };

@@ -19,6 +19,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use crate::joined::Joined;
+
 /// What sort of caller an actor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ActorKind {
@@ -314,25 +316,12 @@ pub struct ActorTable {
     table: HashTable<Known>,
 }
 
-/// An actor under what its identity said, end to end in one text.
+/// An actor under what its identity said.
 #[derive(Debug)]
 struct Known {
     hash: u64,
-    lengths: [usize; 9],
-    text: Box<str>,
+    identity: Joined<9>,
     actor: Arc<Actor>,
-}
-
-impl Known {
-    fn is(&self, key: &[&str; 9]) -> bool {
-        let mut rest = &*self.text;
-        self.lengths == key.map(str::len)
-            && key.iter().filter(|part| !part.is_empty()).all(|part| {
-                let same = rest.strip_prefix(*part);
-                rest = same.unwrap_or(rest);
-                same.is_some()
-            })
-    }
 }
 
 impl ActorTable {
@@ -343,12 +332,9 @@ impl ActorTable {
         key.iter().filter(|part| !part.is_empty()).for_each(|part| hasher.write(part.as_bytes()));
         let hash = hasher.finish();
         let entry =
-            self.table.entry(hash, |k| k.hash == hash && k.is(&key), |k| k.hash).or_insert_with(|| Known {
-                hash,
-                lengths: key.map(str::len),
-                text: key.concat().into(),
-                actor: Arc::new(Actor::of(identity)),
-            });
+            self.table.entry(hash, |k| k.hash == hash && k.identity.is(&key), |k| k.hash).or_insert_with(
+                || Known { hash, identity: Joined::of(&key), actor: Arc::new(Actor::of(identity)) },
+            );
         &entry.into_mut().actor
     }
 

@@ -120,16 +120,17 @@ macro_rules! catalogue {
                 debug_assert_eq!(usize::from(place), ENTRIES.len());
             }
 
-            /// Grows the facts of every detector that claims the event.
-            pub fn observe(&mut self, event: &Event<'_>) {
-                let mut claims = event.action.claims;
+            /// Grows the facts of every detector with the events it claims. One detector after the other: the code of all
+            /// of them together is more than a processor keeps at hand.
+            pub fn observe(&mut self, events: &[Event<'_>]) {
+                let mut bit = 1;
                 $(
-                    if claims & 1 != 0 {
+                    for event in events.iter().filter(|event| event.action.claims & bit != 0) {
                         <$detector>::observe(event, &mut self.$field);
                     }
-                    claims >>= 1;
+                    bit <<= 1;
                 )+
-                debug_assert_eq!(claims, 0, "a claim bit beyond the catalogue");
+                debug_assert!(events.iter().all(|e| e.action.claims < bit), "a claim bit beyond the catalogue");
             }
 
             /// Takes in everything other facts know.

@@ -20,6 +20,7 @@ pub mod finding;
 pub mod first_time_privilege;
 pub mod gathering;
 pub mod invocation_surge;
+mod joined;
 pub mod json;
 pub mod lattice;
 pub mod ledger;

@@ -9,13 +9,14 @@ use hashbrown::HashTable;
 use crate::action::stable_hash;
 use crate::event::Event;
 use crate::finding::Circumstances;
+use crate::joined::Joined;
 
 /// Strings and sets of strings that repeat, kept once: objects, addresses, names. Sharing is for memory and speed alone;
 /// what is shared compares equal to what is not.
 #[derive(Debug, Default, Clone)]
 pub struct Strings {
     table: HashTable<(u64, Arc<str>)>,
-    circumstances: Recent<Circumstances>,
+    circumstances: Recent<Told>,
     empty: Arc<str>,
 }
 
@@ -42,27 +43,38 @@ impl Strings {
     /// What was called from where in an event that failed with this code, shared with equal ones of late.
     pub(crate) fn circumstances(&mut self, event: &Event<'_>, error_code: &str) -> Arc<Circumstances> {
         let (action, session) = (event.action, &event.session);
-        let texts = [event.source_ip, session.name, session.access_key, error_code];
-        let hash = glance(action.id.0, texts);
-        let is_same = |known: &Circumstances| {
-            let code = known.error_code.as_deref().unwrap_or_default();
-            [&*known.source_ip, &*known.session, &*known.access_key, code] == texts
-                && known.name == action.logged_name
-                && known.source == action.source
-        };
-        if let Some(known) = self.circumstances.get(hash, is_same) {
-            return known;
+        let texts = [
+            event.source_ip,
+            session.name,
+            session.access_key,
+            error_code,
+            &action.logged_name,
+            &action.source,
+        ];
+        let [source_ip, name, access_key, ..] = texts;
+        let hash = glance(action.id.0, [source_ip, name, access_key, error_code]);
+        if let Some(known) = self.circumstances.get(hash, |told| told.texts.is(&texts)) {
+            return Arc::clone(&known.circumstances);
         }
-        let new = Circumstances {
+        let circumstances = Arc::new(Circumstances {
             source: Arc::clone(&action.source),
             name: Arc::clone(&action.logged_name),
             error_code: (!error_code.is_empty()).then(|| self.share(error_code)),
             source_ip: self.share(event.source_ip),
             session: self.share(session.name),
             access_key: self.share(session.access_key),
-        };
-        self.circumstances.keep(hash, new)
+        });
+        let told = Told { texts: Joined::of(&texts), circumstances: Arc::clone(&circumstances) };
+        self.circumstances.keep(hash, told);
+        circumstances
     }
+}
+
+/// Circumstances, with their texts at one place to compare them by.
+#[derive(Debug)]
+struct Told {
+    texts: Joined<6>,
+    circumstances: Arc<Circumstances>,
 }
 
 /// A hash of some texts, begun with a well-mixed number: for this run alone.

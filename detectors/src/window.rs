@@ -138,14 +138,13 @@ impl<B: Bucket> Windows<B> {
     /// The bucket of the minute `time` falls into.
     pub fn minute(&mut self, time: EventTime) -> &mut B {
         let minute = time.minute();
-        // Nearly always the newest minute there is.
-        let at = match self.minutes.last() {
-            Some((newest, _)) if *newest == minute => self.minutes.len() - 1,
-            Some((newest, _)) if *newest > minute => {
-                self.minutes.partition_point(|(known, _)| *known < minute)
-            }
-            _ => self.minutes.len(),
-        };
+        // Nearly always one of the newest: looked for from the end, so that older ones are not even touched.
+        let (all, mut reach) = (self.minutes.len(), 1);
+        while reach < all && self.minutes[all - reach].0 > minute {
+            reach *= 2;
+        }
+        let from = all.saturating_sub(reach);
+        let at = from + self.minutes[from..].partition_point(|(known, _)| *known < minute);
         if self.minutes.get(at).is_none_or(|(known, _)| *known != minute) {
             self.minutes.insert(at, (minute, B::default()));
         }

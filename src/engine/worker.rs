@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trailhound_detectors::TimeRange;
 use trailhound_detectors::action::stable_hash;
 use trailhound_detectors::catalogue::{self, Ledgers};
-use trailhound_detectors::{ActionTable, ActorTable, EventTime};
+use trailhound_detectors::{ActionTable, ActorTable, Event, EventTime};
 
 use super::tally::{Problem, Tally};
 use crate::inflate::{Ending, Inflater, Limits};
@@ -89,22 +89,31 @@ impl Worker {
         tally.bytes_inflated += bytes.len() as u64;
         let Selection { span, accounts } = &intake.selection;
         let (mut outside, mut elsewhere) = (0, 0);
-        let parsed = parser.records(bytes, origin, intake.lateness_seconds, tables, &mut |event| {
+        let mut is_wanted = |event: &Event<'_>| {
             if !span.contains(event.time) {
                 outside += 1;
             } else if !accounts.is_empty() && !accounts.contains(event.account) {
                 elsewhere += 1;
             } else {
-                let record_id = if event.shared_event_id.is_empty() {
-                    event.call.0
-                } else {
-                    stable_hash(event.event_id.as_bytes())
-                };
-                tally.judged(&event, record_id);
-                if let Some(delivered) = origin.delivered {
-                    tally.lateness.note(delivered.0.saturating_sub(event.time.0));
+                return true;
+            }
+            false
+        };
+        let parsed = parser.records(bytes, origin, intake.lateness_seconds, tables, &mut |events| {
+            // All of them, as a rule.
+            for wanted in events.split(|event| !is_wanted(event)) {
+                for event in wanted {
+                    let record_id = if event.shared_event_id.is_empty() {
+                        event.call.0
+                    } else {
+                        stable_hash(event.event_id.as_bytes())
+                    };
+                    tally.judged(event, record_id);
+                    if let Some(delivered) = origin.delivered {
+                        tally.lateness.note(delivered.0.saturating_sub(event.time.0));
+                    }
                 }
-                ledgers.observe(&event);
+                ledgers.observe(wanted);
             }
         });
         tally.records += parsed.records;

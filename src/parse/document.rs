@@ -8,7 +8,8 @@ use trailhound_detectors::Event;
 use trailhound_detectors::json::MAX_DEPTH;
 use trailhound_detectors::json::walk::{end_of_string, end_of_value, skip_space};
 
-use super::fields::{Fields, Sink};
+use super::block::Block;
+use super::fields::Sink;
 use super::stops::Stops;
 use super::tape::{Item, TapeReader};
 use super::{Content, MAX_RECORD_BYTES, Parsed, Parser, SkipReason, scan};
@@ -22,13 +23,21 @@ const USUAL_START: &str = r#"{"eventVersion":"#;
 const SPARE: usize = 64 << 20;
 
 /// Reads all of an object.
-pub(super) fn read<F: FnMut(Event<'_>)>(text: &str, parser: &mut Parser, sink: Sink<'_, F>) -> Parsed {
+pub(super) fn read<'r, F: FnMut(&[Event<'_>])>(
+    text: &'r str,
+    parser: &'r mut Parser,
+    mut sink: Sink<'r, F>,
+) -> Parsed {
     let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
-    let Parser { stops, tape } = parser;
+    let Parser { stops, tape, block } = parser;
+    sink.block = Block::in_memory_of(std::mem::take(block));
     stops.fill(text.as_bytes());
     let mut document = Document { text, stops, tape, sink, start: None, spare: text.len() * 4 + SPARE };
     document.read();
-    document.sink.parsed
+    let Document { mut sink, .. } = document;
+    sink.flush();
+    *block = Block::in_memory_of(sink.block);
+    sink.parsed
 }
 
 struct Document<'r, F> {
@@ -42,7 +51,7 @@ struct Document<'r, F> {
     spare: usize,
 }
 
-impl<F: FnMut(Event<'_>)> Document<'_, F> {
+impl<F: FnMut(&[Event<'_>])> Document<'_, F> {
     /// Values one after another, as lines of them are.
     fn read(&mut self) {
         let bytes = self.text.as_bytes();
@@ -173,14 +182,20 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
 
     /// Takes the record that begins here the short way. Gives the byte after it, if it is an ordinary one.
     fn scan(&mut self, start: usize) -> Option<usize> {
-        let mut fields = Fields::default();
-        let end = scan::record(self.text, self.stops, start, &mut fields).ok()?;
-        let text = self.text.get(start..end).filter(|text| text.len() <= MAX_RECORD_BYTES)?;
+        let held = self.sink.block.next();
+        let end = scan::record(self.text, self.stops, start, &mut held.fields).ok();
+        let text =
+            end.and_then(|end| self.text.get(start..end)).filter(|text| text.len() <= MAX_RECORD_BYTES);
+        let Some(text) = text else {
+            self.sink.block.give_back();
+            return None;
+        };
+        held.text = text;
+        self.sink.take_newest();
         if self.start.is_none() {
             self.start = start_of(text);
         }
-        self.sink.take(&fields, text);
-        Some(end)
+        end
     }
 
     fn cut(&mut self) {
@@ -201,7 +216,7 @@ impl<F: FnMut(Event<'_>)> Document<'_, F> {
         let sink = &mut self.sink;
         let read = self.tape.read(text, |item| match item {
             Item::Record(fields) => {
-                sink.take(fields, text);
+                sink.take_now(fields, text);
                 None
             }
             Item::Digest => {

@@ -2,8 +2,11 @@
 
 use trailhound_detectors::action::stable_hash;
 use trailhound_detectors::json::Raw;
-use trailhound_detectors::{CallId, Category, Event, EventTime, Identity, Parts, Session, Timeliness};
+use trailhound_detectors::{
+    Action, Actor, CallId, Category, Event, EventTime, Identity, Parts, Session, Timeliness,
+};
 
+use super::block::{Block, Held};
 use super::{Parsed, SkipReason, Tables};
 use crate::ingest::Origin;
 
@@ -64,47 +67,86 @@ pub(super) struct Sink<'r, F> {
     pub(super) tables: &'r mut Tables,
     pub(super) each: &'r mut F,
     pub(super) parsed: Parsed,
+    /// Records that were taken and not yet shown to anybody.
+    pub(super) block: Block<'r>,
 }
 
-impl<F: FnMut(Event<'_>)> Sink<'_, F> {
-    /// Takes the fields of one record; `text` is all of it.
-    pub(super) fn take(&mut self, fields: &Fields<'_>, text: &str) {
+impl<F: FnMut(&[Event<'_>])> Sink<'_, F> {
+    /// Takes the record in the block's newest place.
+    pub(super) fn take_newest(&mut self) {
+        let on_time_from = self.on_time_from;
+        if !self.block.newest().is_some_and(|held| self.parsed.admits(held, on_time_from)) {
+            self.block.give_back();
+        } else if self.block.is_full() {
+            self.flush();
+        }
+    }
+
+    /// Takes a record that can't wait, as what its fields lie in is needed for the next.
+    pub(super) fn take_now(&mut self, fields: &Fields<'_>, text: &str) {
+        self.flush();
+        let mut held = Held { fields: fields.clone(), text, ..Held::default() };
+        if self.parsed.admits(&mut held, self.on_time_from) {
+            self.block.show_one(held, self.origin, self.tables, self.each);
+        }
+    }
+
+    /// Shows the records that wait.
+    pub(super) fn flush(&mut self) {
+        self.block.show(self.origin, self.tables, self.each);
+    }
+}
+
+impl Parsed {
+    /// Counts a record; whether it is to be judged. Sets when it was, and whether it is late.
+    fn admits(&mut self, held: &mut Held<'_>, on_time_from: Option<EventTime>) -> bool {
+        let Held { fields, .. } = held;
         if fields.insight || fields.event_type == "AwsCloudTrailInsight" || fields.category == "Insight" {
-            return self.parsed.skip(SkipReason::Insight, "");
+            self.skip(SkipReason::Insight, "");
+            return false;
         }
         if fields.time.is_empty() {
-            return self.parsed.skip(SkipReason::NoTime, fields.event_id);
+            self.skip(SkipReason::NoTime, fields.event_id);
+            return false;
         }
         let Some(time) = EventTime::parse_logged(fields.time) else {
-            return self.parsed.skip(SkipReason::BadTime, fields.time);
+            self.skip(SkipReason::BadTime, fields.time);
+            return false;
         };
         if fields.source.is_empty() || fields.name.is_empty() {
-            return self.parsed.skip(SkipReason::NoAction, fields.event_id);
+            self.skip(SkipReason::NoAction, fields.event_id);
+            return false;
         }
-        let late = self.on_time_from.is_some_and(|from| time < from);
-        self.parsed.records += 1;
-        self.parsed.judged += 1;
-        self.parsed.late += u64::from(late);
+        held.time = time;
+        held.late = on_time_from.is_some_and(|from| time < from);
+        self.records += 1;
+        self.judged += 1;
+        self.late += u64::from(held.late);
+        true
+    }
+}
+
+impl Held<'_> {
+    pub(super) fn event<'e>(
+        &'e self,
+        origin: &'e Origin,
+        (action, actor): (&'e Action, &'e Actor),
+        parts: &'e Parts<'e>,
+    ) -> Event<'e> {
+        let Self { fields, text, time, late } = self;
         let identity = fields.caller.identity();
-        let parts = Parts::new(
-            Raw::new(fields.request),
-            Raw::new(fields.response),
-            Raw::new(fields.additional),
-            Raw::new(fields.resources),
-            Raw::new(fields.service_details),
-        );
         let call = match (fields.shared_event_id, fields.event_id) {
             ("", "") => text,
             ("", id) | (id, _) => id,
         };
-        let in_file = self.origin.account.as_deref().unwrap_or("");
-        (self.each)(Event {
+        let in_file = origin.account.as_deref().unwrap_or("");
+        Event {
             call: CallId(stable_hash(call.as_bytes())),
             event_id: fields.event_id,
-            time,
-            timeliness: if late { Timeliness::Late } else { Timeliness::OnTime },
-            action: self.tables.actions.intern(fields.source, fields.name),
-            actor: self.tables.actors.intern(&identity),
+            time: *time,
+            timeliness: if *late { Timeliness::Late } else { Timeliness::OnTime },
+            action,
+            actor,
             session: fields.caller.session(&identity, fields.from_console),
             account: first_of([fields.recipient, identity.account, in_file]),
             region: fields.region,
@@ -118,13 +160,23 @@ impl<F: FnMut(Event<'_>)> Sink<'_, F> {
             request_id: fields.request_id,
             shared_event_id: fields.shared_event_id,
             vpc_endpoint: fields.vpc_endpoint,
-            object: &self.origin.name,
-            parts: &parts,
-        });
+            object: &origin.name,
+            parts,
+        }
     }
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    pub(super) fn parts(&self) -> Parts<'a> {
+        Parts::new(
+            Raw::new(self.request),
+            Raw::new(self.response),
+            Raw::new(self.additional),
+            Raw::new(self.resources),
+            Raw::new(self.service_details),
+        )
+    }
+
     /// Records before version 1.07 have no category; what they say instead is whether the event is one of management.
     fn category(&self) -> Category {
         match self.category {
@@ -138,7 +190,7 @@ impl Fields<'_> {
 }
 
 impl<'a> Caller<'a> {
-    fn identity(&self) -> Identity<'a> {
+    pub(super) fn identity(&self) -> Identity<'a> {
         Identity { issuer_arn: self.context.issuer_arn, ..self.identity }
     }
 

@@ -4,6 +4,7 @@
 //! A record that can't be read costs itself alone; an object that was cut off gives what stands before the cut. Every
 //! record that was seen is either judged or skipped with a reason.
 
+mod block;
 mod document;
 mod fields;
 mod scan;
@@ -175,6 +176,7 @@ impl Parsed {
 pub struct Parser {
     stops: stops::Stops,
     tape: tape::TapeReader,
+    block: block::Block<'static>,
 }
 
 impl Parser {
@@ -183,18 +185,19 @@ impl Parser {
         Self::default()
     }
 
-    /// Calls `each` with every event of an object. A record is late when its time lies more than `lateness_seconds`
-    /// before the object's delivery.
+    /// Calls `each` with all events of an object, some at a time and in order. A record is late when its time lies more than
+    /// `lateness_seconds` before the object's delivery.
     pub fn records(
         &mut self,
         bytes: &[u8],
         origin: &Origin,
         lateness_seconds: i64,
         tables: &mut Tables,
-        each: &mut impl FnMut(Event<'_>),
+        each: &mut impl FnMut(&[Event<'_>]),
     ) -> Parsed {
         let on_time_from = origin.delivered.map(|d| d.plus(lateness_seconds.saturating_neg()));
-        let sink = fields::Sink { origin, on_time_from, tables, each, parsed: Parsed::default() };
+        let (parsed, block) = (Parsed::default(), block::Block::default());
+        let sink = fields::Sink { origin, on_time_from, tables, each, parsed, block };
         let mut parsed = match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => document::read(text, self, sink),
             Err(_) => {

@@ -9,6 +9,7 @@ use crate::action::{Action, stable_hash};
 use crate::actor::{account_of_arn, arn_part, colon};
 use crate::event::Event;
 use crate::finding::Circumstances;
+use crate::joined::Joined;
 use crate::strings::{Answers, Extent, Strings, glance};
 
 /// An event, as it is told of.
@@ -19,6 +20,26 @@ pub(super) struct Telling<'a> {
     pub(super) target_hash: u64,
     pub(super) name: &'a str,
     pub(super) trigger: &'a str,
+}
+
+impl Telling<'_> {
+    /// All that decides what is told.
+    fn texts(&self) -> [&str; 11] {
+        let Self { event, target, name, trigger, .. } = self;
+        [
+            event.session.access_key,
+            event.session.name,
+            event.source_ip,
+            target,
+            name,
+            trigger,
+            event.region,
+            event.error_code,
+            &event.actor.id,
+            &event.action.logged_name,
+            &event.action.source,
+        ]
+    }
 }
 
 /// What was told of calls lately, and what was found in their parts. Not a fact: facts come out the same without it.
@@ -54,11 +75,12 @@ impl Told {
             self.stories.resize_with(Self::SLOTS, || None);
         }
         let Telling { event, target_hash, name, .. } = telling;
+        let said = telling.texts();
         let begin = event.action.id.0 ^ event.actor.hash.rotate_left(21) ^ target_hash.rotate_left(42);
         let texts = [event.session.access_key, event.session.name, event.source_ip, name];
         let place = glance(begin, texts) as usize % Self::SLOTS;
         match &mut self.stories[place] {
-            Some(story) if story.is_of(telling) => {}
+            Some(story) if story.texts.is(&said) => {}
             Some(story) => **story = Story::of(telling, strings),
             empty => *empty = Some(Box::new(Story::of(telling, strings))),
         }
@@ -117,6 +139,8 @@ pub(super) fn unversioned(arn: &str) -> &str {
 /// Everything told of a call but when it was.
 #[derive(Debug, Default)]
 pub(super) struct Story {
+    /// What it is told of.
+    texts: Joined<11>,
     circumstances: Arc<Circumstances>,
     actor: Arc<str>,
     target: Arc<str>,
@@ -133,6 +157,7 @@ impl Story {
     fn of(telling: &Telling<'_>, strings: &mut Strings) -> Self {
         let Telling { event, target, name, trigger, .. } = *telling;
         Self {
+            texts: Joined::of(&telling.texts()),
             circumstances: strings.circumstances(event, event.error_code),
             actor: Arc::clone(&event.actor.id),
             target: if names_no_target(telling) {
@@ -148,32 +173,13 @@ impl Story {
         }
     }
 
-    fn is_of(&self, telling: &Telling<'_>) -> bool {
-        let Telling { event, target, name, trigger, .. } = telling;
-        let Circumstances { source, name: called, error_code, source_ip, session, access_key } =
-            &*self.circumstances;
-        // Most of these are empty in most events.
-        let is = |known: &str, text: &str| known.len() == text.len() && (text.is_empty() || known == text);
-        is(access_key, event.session.access_key)
-            && is(session, event.session.name)
-            && is(source_ip, event.source_ip)
-            && is(&self.target, target)
-            && is(&self.name, name)
-            && is(&self.trigger, trigger)
-            && is(&self.region, event.region)
-            && is(error_code.as_deref().unwrap_or_default(), event.error_code)
-            && self.actor == event.actor.id
-            && *called == event.action.logged_name
-            && *source == event.action.source
-    }
-
     pub(super) fn circumstances(&self) -> Arc<Circumstances> {
         Arc::clone(&self.circumstances)
     }
 
     /// What is told under a key, shared with earlier equal calls.
     pub(super) fn call(&mut self, subject: Subject) -> Arc<Call> {
-        let Self { circumstances, actor, target, name, trigger, region, names_target, calls } = self;
+        let Self { circumstances, actor, target, name, trigger, region, names_target, calls, .. } = self;
         let (known, other) = match subject {
             Subject::Target | Subject::Throttled => (&mut calls[0], &*actor),
             Subject::Actor if *names_target => (&mut calls[1], &*target),

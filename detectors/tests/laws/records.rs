@@ -285,6 +285,6 @@ pub(crate) fn observe_into<'r>(ledgers: &mut Ledgers, records: impl IntoIterator
             .into(),
             parts: &parts,
         };
-        ledgers.observe(&event);
+        ledgers.observe(&[event]);
     }
 }

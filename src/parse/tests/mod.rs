@@ -14,10 +14,11 @@ const RECORD: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser",
 fn parse_each(bytes: &[u8], mut each: impl FnMut(&Event<'_>)) -> Parsed {
     let mut tables = Tables { actions: ActionTable::new(|_| 0), actors: ActorTable::default() };
     let mut seen = 0;
-    let parsed = Parser::new().records(bytes, &Origin::new("-"), 0, &mut tables, &mut |event: Event<'_>| {
-        seen += 1;
-        each(&event);
-    });
+    let parsed =
+        Parser::new().records(bytes, &Origin::new("-"), 0, &mut tables, &mut |events: &[Event<'_>]| {
+            seen += events.len() as u64;
+            events.iter().for_each(&mut each);
+        });
     assert_eq!(parsed.records, parsed.judged + parsed.skipped.values().sum::<u64>());
     assert_eq!(parsed.judged, seen);
     parsed

@@ -26,7 +26,9 @@ fn judged(text: &str, check: impl Fn(&Event<'_>)) {
     for text in [text, &spread] {
         let mut tables = Tables { actions: ActionTable::new(|_| 0), actors: ActorTable::default() };
         let list = format!("[{text}]");
-        let parsed = Parser::new().records(list.as_bytes(), &origin, 3_600, &mut tables, &mut |e| check(&e));
+        let parsed = Parser::new().records(list.as_bytes(), &origin, 3_600, &mut tables, &mut |events| {
+            events.iter().for_each(&check);
+        });
         assert_eq!((parsed.records, parsed.judged), (1, 1), "{text}: {:?}", parsed.skips);
     }
 }
