@@ -70,7 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     let alerts: Vec<Alert> = findings.into_iter().map(|finding| Alert::new(finding, &provenance)).collect();
 
     let distinct = outcome.tally.distinct.count();
+    let shown = alerts.iter().collect();
     let summary = Summary {
+        shown: &shown,
         tally: &outcome.tally,
         distinct,
         blind: &outcome.blind,

@@ -287,12 +287,10 @@ pub(super) fn run(arguments: Arguments) -> Done {
     let Some(mut outcome) = replay(request, &config)? else { return Ok(exit::INTERRUPTED) };
     let elapsed = started.elapsed();
 
-    let Sifted { kept, silenced } = sift(std::mem::take(&mut outcome.findings), &config.suppressions);
-    let provenance = Provenance { config: config.digest() };
-    let mut alerts: Vec<Alert> = kept.into_iter().map(|f| Alert::new(f, &provenance)).collect();
-    let all = alerts.len();
-    let is_alarming = fail_on.is_some_and(|least| alerts.iter().any(|a| a.severity >= least));
-    alerts.retain(|a| a.severity >= severity);
+    let Sifted { mut kept, silenced } = sift(std::mem::take(&mut outcome.findings), &config.suppressions);
+    let all = kept.len();
+    let is_alarming = fail_on.is_some_and(|least| kept.iter().any(|finding| finding.severity >= least));
+    kept.retain(|finding| finding.severity >= severity);
 
     let distinct = outcome.tally.distinct.count();
     let summary = Summary {
@@ -300,11 +298,14 @@ pub(super) fn run(arguments: Arguments) -> Done {
         distinct,
         blind: &outcome.blind,
         silenced: &silenced,
-        hidden: (severity, (all - alerts.len()) as u64),
+        shown: &kept.iter().map(|finding| (finding.detector, finding.severity)).collect(),
+        hidden: (severity, (all - kept.len()) as u64),
         learning: &config.learning,
         elapsed,
     };
-    tell(&alerts, summary, format, output.as_deref())?;
+    let provenance = Provenance { config: config.digest() };
+    let alerts = kept.into_iter().map(|finding| Alert::new(finding, &provenance));
+    tell(alerts, summary, format, output.as_deref())?;
     if let Some(Resumable { file, .. }) = resumable {
         remove(&file)?;
     }
@@ -356,26 +357,40 @@ fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> 
 
 /// Alerts go where they were asked for. The account of the run goes below them for people, and to standard error beside
 /// JSON: what could not be read is never left unsaid.
-fn tell(alerts: &[Alert], summary: Summary<'_>, format: Format, output: Option<&Path>) -> anyhow::Result<()> {
-    let report = Report { alerts, summary, width: columns() };
+fn tell(
+    alerts: impl Iterator<Item = Alert>,
+    summary: Summary<'_>,
+    format: Format,
+    output: Option<&Path>,
+) -> anyhow::Result<()> {
     // A figure that differs from run to run has no place in a file.
-    let undated = Report { summary: Summary { elapsed: Duration::ZERO, ..summary }, ..report };
-    match (format, output) {
-        (Format::Text, None) if io::stdout().is_terminal() => report.write(&mut anstream::stdout().lock())?,
-        (Format::Text, None) => undated.write(&mut anstream::stdout().lock())?,
-        (Format::Text, Some(path)) => {
-            write_file(path, |out| undated.write(&mut anstream::StripStream::new(out as &mut dyn Write)))?
+    let undated = Summary { elapsed: Duration::ZERO, ..summary };
+    match format {
+        Format::Text => {
+            let alerts: Vec<Alert> = alerts.collect();
+            let report = |summary| Report { alerts: &alerts, summary, width: columns() };
+            match output {
+                None if io::stdout().is_terminal() => {
+                    report(summary).write(&mut anstream::stdout().lock())?;
+                }
+                None => report(undated).write(&mut anstream::stdout().lock())?,
+                Some(path) => write_file(path, |out| {
+                    report(undated).write(&mut anstream::StripStream::new(out as &mut dyn Write))
+                })?,
+            }
         }
-        (Format::Json, None) => {
-            let mut stdout = io::BufWriter::new(io::stdout().lock());
-            sink::json_lines(&mut stdout, alerts)?;
-            stdout.flush()?;
+        Format::Json => {
+            match output {
+                None => {
+                    let mut stdout = io::BufWriter::new(io::stdout().lock());
+                    sink::json_lines(&mut stdout, alerts)?;
+                    stdout.flush()?;
+                }
+                Some(path) => write_file(path, |out| sink::json_lines(out, alerts))?,
+            }
+            let summary = if io::stderr().is_terminal() { summary } else { undated };
+            summary.write(&mut anstream::stderr().lock(), columns())?;
         }
-        (Format::Json, Some(path)) => write_file(path, |out| sink::json_lines(out, alerts))?,
-    }
-    if format == Format::Json {
-        let report = if io::stderr().is_terminal() { report } else { undated };
-        report.write_summary(&mut anstream::stderr().lock())?;
     }
     Ok(())
 }

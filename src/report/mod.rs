@@ -15,7 +15,7 @@ use std::io::{self, Write};
 
 use crate::alert::Alert;
 
-pub use reconciliation::Summary;
+pub use reconciliation::{Shown, Summary};
 
 /// Lines narrower or wider than this read badly.
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=120;
@@ -34,18 +34,20 @@ pub struct Report<'a> {
 impl Report<'_> {
     /// Writes alerts, then the reconciliation.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        alerts::write(out, self.alerts, self.columns())?;
-        self.write_summary(out)
+        alerts::write(out, self.alerts, readable(self.width))?;
+        self.summary.write(out, self.width)
     }
+}
 
-    /// Writes the reconciliation alone.
-    pub fn write_summary(&self, out: &mut impl Write) -> io::Result<()> {
-        reconciliation::write(out, self.alerts, &self.summary, self.columns())
+impl Summary<'_> {
+    /// Writes the reconciliation alone, where there are so many columns.
+    pub fn write(&self, out: &mut impl Write, width: usize) -> io::Result<()> {
+        reconciliation::write(out, self, readable(width))
     }
+}
 
-    fn columns(&self) -> usize {
-        self.width.clamp(*WIDTHS.start(), *WIDTHS.end())
-    }
+fn readable(width: usize) -> usize {
+    width.clamp(*WIDTHS.start(), *WIDTHS.end())
 }
 
 #[cfg(test)]

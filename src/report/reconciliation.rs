@@ -1,5 +1,6 @@
 //! The end of a report: what was read, what became of it, and what could not be seen.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -24,6 +25,26 @@ const PROBLEMS_SHOWN: usize = 20;
 /// The labels' column.
 const LABEL: usize = 12;
 
+/// How many alerts there are, by detector and severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown(BTreeMap<(String, Severity), u64>);
+
+impl<'a> FromIterator<(&'a str, Severity)> for Shown {
+    fn from_iter<I: IntoIterator<Item = (&'a str, Severity)>>(alerts: I) -> Self {
+        let mut shown = BTreeMap::new();
+        for (detector, severity) in alerts {
+            *shown.entry((detector.to_owned(), severity)).or_default() += 1;
+        }
+        Self(shown)
+    }
+}
+
+impl<'a> FromIterator<&'a Alert> for Shown {
+    fn from_iter<I: IntoIterator<Item = &'a Alert>>(alerts: I) -> Self {
+        alerts.into_iter().map(|alert| (&*alert.detector, alert.severity)).collect()
+    }
+}
+
 /// The account a run gives of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a> {
@@ -35,6 +56,8 @@ pub struct Summary<'a> {
     pub blind: &'a [BlindSpot],
     /// What suppressions silenced.
     pub silenced: &'a [Silenced],
+    /// The alerts shown.
+    pub shown: &'a Shown,
     /// The mildest severity shown, and how many milder alerts were left out.
     pub hidden: (Severity, u64),
     /// How long learning takes.
@@ -44,12 +67,7 @@ pub struct Summary<'a> {
 }
 
 /// Writes the whole block.
-pub(super) fn write(
-    out: &mut impl Write,
-    alerts: &[Alert],
-    summary: &Summary<'_>,
-    width: usize,
-) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, summary: &Summary<'_>, width: usize) -> io::Result<()> {
     let tally = summary.tally;
     let mut block = Block { out, width };
     block.line("Files", &files(&tally.files))?;
@@ -61,7 +79,7 @@ pub(super) fn write(
     block.line("Duplicates", &duplicates(summary))?;
     block.line("Late", &counted(tally.late, "record"))?;
     block.line("Span", &covered(tally))?;
-    block.alerts(alerts)?;
+    block.alerts(summary.shown)?;
     if let (severity, milder @ 1..) = summary.hidden {
         block.line("Left out", &format!("{} milder than {severity}", counted(milder, "alert")))?;
     }
@@ -185,7 +203,7 @@ impl<W: Write> Block<'_, W> {
     }
 
     /// Detectors down, severities across.
-    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+    fn alerts(&mut self, shown: &Shown) -> io::Result<()> {
         let detectors = catalogue::ENTRIES.iter().map(|e| e.name);
         let name_width = detectors.clone().map(str::len).max().unwrap_or(0);
         write!(self.out, "{BOLD}{:LABEL$}{BOLD:#}{:name_width$}", "Alerts", "")?;
@@ -196,7 +214,7 @@ impl<W: Write> Block<'_, W> {
         for detector in detectors {
             write!(self.out, "{:LABEL$}{detector:name_width$}", "")?;
             for severity in Severity::ALL.iter().rev() {
-                let n = alerts.iter().filter(|a| a.detector == detector && a.severity == *severity).count();
+                let n = shown.0.get(&(detector.to_owned(), *severity)).copied().unwrap_or(0);
                 let style = if n > 0 { style(*severity) } else { Style::new().dimmed() };
                 let n = n.to_string();
                 let pad = severity.name().len().saturating_sub(n.len());

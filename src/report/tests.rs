@@ -43,8 +43,9 @@ const BLIND: &[BlindSpot] = &[BlindSpot {
 
 const LEARNING: &Learning = &Learning { days: 14, forget_after_days: 90, lateness_minutes: 180 };
 
-fn summary<'a>(tally: &'a Tally, silenced: &'a [Silenced]) -> Summary<'a> {
+fn summary<'a>(tally: &'a Tally, silenced: &'a [Silenced], shown: &'a Shown) -> Summary<'a> {
     Summary {
+        shown,
         tally,
         distinct: (41_218, false),
         blind: BLIND,
@@ -58,7 +59,8 @@ fn summary<'a>(tally: &'a Tally, silenced: &'a [Silenced]) -> Summary<'a> {
 fn shown(alerts: &[Alert], width: usize) -> String {
     let (tally, silenced) = (tally(), silenced("the website bucket is public on purpose"));
     let mut out = Vec::new();
-    let report = Report { alerts, summary: summary(&tally, &silenced), width };
+    let shown = alerts.iter().collect();
+    let report = Report { alerts, summary: summary(&tally, &silenced, &shown), width };
     report.write(&mut anstream::StripStream::new(&mut out)).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -96,12 +98,13 @@ fn a_whole_report() {
 #[test]
 fn nothing_found_is_said() {
     let tally = Tally::default();
+    let shown = Shown::default();
     let nothing = Summary {
         distinct: (0, true),
         blind: &[],
         hidden: (Severity::Low, 0),
         elapsed: Duration::ZERO,
-        ..summary(&tally, &[])
+        ..summary(&tally, &[], &shown)
     };
     let mut out = Vec::new();
     Report { alerts: &[], summary: nothing, width: 100 }
@@ -142,7 +145,8 @@ fn what_an_attacker_wrote_does_not_reach_the_terminal() {
 
     // Not through a stream that strips: what is counted is what the report itself lets through.
     let mut out = Vec::new();
-    let report = Report { alerts: &[alert], summary: summary(&tally, &silenced), width: 80 };
+    let shown = [&alert].into_iter().collect();
+    let report = Report { alerts: &[alert], summary: summary(&tally, &silenced, &shown), width: 80 };
     report.write(&mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(!text.contains("\u{1b}]") && !text.contains(['\u{7}', '\u{202e}']), "{text:?}");
