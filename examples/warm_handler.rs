@@ -1,12 +1,15 @@
 //! How fast the live engine is beside replay on one thread, on the same objects, when neither waits for a network:
-//! `cargo run --release --example warm_handler -- FOLDER` (`trailhound simulate` makes one).
+//! `cargo run --release --example warm_handler -- FOLDER [MINUTES]` (`trailhound simulate` makes one).
 //!
 //! Both are given the objects from memory. Live handles them in batches of a hundred messages over a table in memory: first
-//! cold, and then once more, as a warm function meets what it knows.
+//! cold, and then once more, as a warm function meets what it knows. It is told of them in the order of their delivery:
+//! long afterwards, as of a backlog; or, with MINUTES, a minute after the newest of a batch, which then holds only what was
+//! delivered within so many minutes, as a queue with such a batching window hands it over.
 
 #![expect(clippy::print_stdout, reason = "an example that measures")]
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,9 +25,12 @@ use trailhound::live::{Bounds, Live, Moment, Ports, Settings};
 use trailhound::replay::{self, Progress, Request};
 use trailhound::sink::{Publish, PublishError};
 use trailhound::store::MemoryTable;
+use trailhound_detectors::EventTime;
 
 /// Messages of an invocation.
 const BATCH: usize = 100;
+/// From the delivery of the newest object of a batch to its handling, seconds.
+const ON_THE_WAY: i64 = 60;
 /// The function's memory, MiB: one vCPU.
 const MEMORY: u64 = 1_769;
 
@@ -64,10 +70,13 @@ impl Publish for Told {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("give a folder of CloudTrail files")?;
-    let files = local::list(&[folder])?;
+    let mut args = std::env::args_os().skip(1);
+    let folder = args.next().map(PathBuf::from).ok_or("give a folder of CloudTrail files")?;
+    let minutes: Option<i64> = args.next().map(|text| text.to_string_lossy().parse()).transpose()?;
+    let mut files = local::list(&[folder])?;
+    files.sort_by(local::LocalFile::order);
     let mut objects = BTreeMap::new();
-    let (mut named, mut stored) = (Vec::new(), Vec::new());
+    let (mut named, mut times, mut stored) = (Vec::new(), Vec::new(), Vec::new());
     for file in &files {
         local::read(file, 64 << 20, &mut stored)?;
         let origin = file.origin();
@@ -76,6 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let account = origin.account.as_deref().unwrap_or("123456789012");
         let key = format!("AWSLogs/{account}/CloudTrail/any/2026/01/01/{name}");
         named.push(ObjectRef { bucket: "trail".into(), key: key.as_str().into(), size: Some(file.bytes) });
+        times.push(origin.delivered.unwrap_or_default());
         objects.insert(key, stored.clone());
         objects.insert(origin.name.to_string(), stored.clone());
     }
@@ -117,10 +127,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ports = Ports { table: MemoryTable::default(), source: objects, sink: Told };
     let live = Live::new(settings, ports).map_err(|(name, e)| format!("{name}: {e}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let batches = batches(&times, minutes);
+    println!("{} batches of {} objects in the middle", batches.len(), batches[batches.len() / 2].len());
+    let afterwards = outcome.tally.span.map_or_else(Default::default, |(_, last)| last);
     for pass in ["live, cold", "live, warm"] {
         let (wall, cpu) = (Instant::now(), self::cpu()?);
         let mut calls = 0;
-        for batch in named.chunks(BATCH) {
+        for together in &batches {
+            let batch = &named[together.clone()];
             let messages: Vec<Message> = (0..)
                 .zip(batch)
                 .map(|(id, object): (u32, _)| Message {
@@ -128,7 +142,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     notices: vec![Notice::Object(object.clone())],
                 })
                 .collect();
-            let now = outcome.tally.span.map_or_else(Default::default, |(_, last)| last);
+            let now = match minutes {
+                Some(_) => times[together.end - 1].plus(ON_THE_WAY),
+                None => afterwards,
+            };
             let moment = Moment { now, deadline: tokio::time::Instant::now() + Duration::from_secs(900) };
             let report = runtime.block_on(live.handle(&messages, moment));
             if !report.failed.is_empty() {
@@ -140,6 +157,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("    {calls} calls to the table");
     }
     Ok(())
+}
+
+/// Which objects are handled together, of those delivered at these times.
+fn batches(times: &[EventTime], minutes: Option<i64>) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    for (place, time) in times.iter().enumerate() {
+        let in_time = |since: EventTime| minutes.is_none_or(|minutes| *time < since.plus(minutes * 60));
+        match batches.last_mut() {
+            Some(last) if last.len() < BATCH && in_time(times[last.start]) => last.end = place + 1,
+            _ => batches.push(place..place + 1),
+        }
+    }
+    batches
 }
 
 /// What a pass took.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lattice::Join;
+use crate::lattice::{Join, shows_nothing_new};
 use crate::short::Short;
 
 /// Up to this many sightings are kept as they are.
@@ -112,6 +112,16 @@ impl<T: Total> Join for Gathering<T> {
                 *self = Self::Many(total);
             }
             (Self::Many(mine), theirs) => theirs.add_to(mine),
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool
+    where
+        Self: Clone + PartialEq,
+    {
+        match (self, other) {
+            (Self::Few(mine), Self::Few(theirs)) if theirs.iter().all(|seen| mine.contains(seen)) => true,
+            _ => shows_nothing_new(self, other),
         }
     }
 

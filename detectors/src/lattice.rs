@@ -30,10 +30,15 @@ pub trait Join {
     where
         Self: Clone + PartialEq,
     {
-        let mut joined = self.clone();
-        joined.join(other);
-        joined == *self
+        shows_nothing_new(self, other)
     }
+}
+
+/// [`Join::covers`], by joining.
+pub(crate) fn shows_nothing_new<T: Join + Clone + PartialEq>(mine: &T, theirs: &T) -> bool {
+    let mut joined = mine.clone();
+    joined.join(theirs);
+    joined == *mine
 }
 
 /// Nothing to know: for names that have no value.

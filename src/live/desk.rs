@@ -128,7 +128,14 @@ impl<T: Table> Desk<'_, T> {
         if found != key.key {
             return Err(ItemError::Damaged { detector: kind.name(), what: "facts of another key".into() });
         }
-        Ok(Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len(), cleared: None })
+        let cached = self.cache.facts(key);
+        let same = cached.filter(|held| held.facts.as_ref().is_some_and(|held| kind.are_equal(held, &facts)));
+        // What is remembered of equal facts holds for these.
+        let (facts, cleared) = match same {
+            Some(Held { facts: Some(facts), cleared, .. }) => (facts, cleared),
+            _ => (facts, None),
+        };
+        Ok(Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len(), cleared })
     }
 
     /// Sees to it that the store holds what a batch taught. Answers for the keys for which it may not.

@@ -37,7 +37,8 @@ impl FactKey {
 
 impl Hash for FactKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.digest ^ u64::from(self.kind)).hash(state);
+        // Names of one digest can be made up: these are for maps that outlive a batch.
+        (self.digest, self.kind, &*self.key.entity).hash(state);
     }
 }
 
@@ -118,6 +119,8 @@ pub(super) trait Kind: Send + Sync {
     ) -> Option<Joined>;
     fn encode(&self, key: &Key, facts: &AnyFacts) -> Result<Vec<u8>, ItemError>;
     fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError>;
+    /// Whether facts say the same.
+    fn are_equal(&self, one: &AnyFacts, other: &AnyFacts) -> bool;
     /// Judges a key of the working set for what began at `since` or later.
     fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged;
 }
@@ -190,6 +193,10 @@ impl<D: Detector> Kind for Typed<D> {
     fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError> {
         let (key, facts) = item::decode::<D>(bytes)?;
         Ok((key, AnyFacts::new(facts)))
+    }
+
+    fn are_equal(&self, one: &AnyFacts, other: &AnyFacts) -> bool {
+        one.get::<D::Facts>().is_some_and(|one| other.get() == Some(one))
     }
 
     fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged {

@@ -12,7 +12,7 @@ use crate::actor::ActorKind;
 use crate::environment::Organization;
 use crate::event::CallId;
 use crate::finding::{Evidence, Severity};
-use crate::lattice::Join;
+use crate::lattice::{Join, shows_nothing_new};
 use crate::policy_change::analysis::{self, Kind, Setting};
 use crate::policy_change::at_hand::AtHand;
 use crate::policy_change::calls;
@@ -327,6 +327,15 @@ impl Join for Remembered {
         self.steps.join(&other.steps);
         self.tries.join(&other.tries);
         self.places.join(&other.places);
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        if !other.changes.is_empty() {
+            return shows_nothing_new(self, other);
+        }
+        self.steps.covers(&other.steps)
+            && self.tries.covers(&other.tries)
+            && self.places.covers(&other.places)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::access_level::AccessLevel;
 use crate::actor::ActorKind;
 use crate::event::Event;
 use crate::finding::{Evidence, Severity};
-use crate::lattice::Join;
+use crate::lattice::{Join, shows_nothing_new};
 use crate::ledger::{KeyRef, Ledger};
 use crate::policy_change::facts::Remembered;
 use crate::policy_change::steps::{ACTOR, SPAN, Step, StepKind, is_refusal};
@@ -234,6 +234,19 @@ impl Join for Tries {
         join(&mut self.refused, &other.refused);
         join(&mut self.passed, &other.passed);
         self.due = self.due.min(other.due);
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let knows = |mine: &Hours, theirs: &Hours| {
+            theirs.iter().all(|(hour, calls)| {
+                mine.get(hour).is_some_and(|known| {
+                    let stays = |(call, step)| known.get(call).is_some_and(|known| !is_before(step, known));
+                    calls.iter().all(stays)
+                })
+            })
+        };
+        knows(&self.refused, &other.refused) && knows(&self.passed, &other.passed)
+            || shows_nothing_new(self, other)
     }
 }
 
