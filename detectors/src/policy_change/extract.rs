@@ -77,7 +77,7 @@ fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         evidence: Evidence::with_code(event, failure(event), strings),
         weight: deed.weight,
     };
-    let step = steps::of_change(event, &change, deed.lifts);
+    let step = steps::of_change(event, &change, deed);
     let holder = held::holder(&change);
     facts.insert(event.time, event.call, change, deed.effect.text.as_ref());
     if let Some(holder) = holder {

@@ -125,6 +125,11 @@ impl Held {
         inline.chain(attached).collect()
     }
 
+    /// The inline ones.
+    pub(crate) fn inline(&self) -> impl Iterator<Item = &Policy> {
+        self.inline.iter().map(|(_, policy)| policy)
+    }
+
     /// The gravest verdict on any of them as they stood at a time; nothing where no text is known.
     pub(crate) fn weight_at(
         &self,

@@ -11,11 +11,11 @@ use crate::time::{EventTime, HOUR};
 /// On the hour.
 const NOON: EventTime = EventTime(1_772_366_400);
 
-const KIM: &str = "arn:aws:iam::111122223333:user/kim";
+pub(in crate::policy_change) const KIM: &str = "arn:aws:iam::111122223333:user/kim";
 const APP: &str = "arn:aws:sts::111122223333:assumed-role/app/i-0a";
 
 /// Who calls, what, with which parameters and error, how many minutes after noon.
-type Told<'c> = (&'c str, &'c str, &'c str, &'c str, i64);
+pub(in crate::policy_change) type Told<'c> = (&'c str, &'c str, &'c str, &'c str, i64);
 
 fn identity(arn: &str) -> Identity<'_> {
     if arn.contains(":user/") { user(arn) } else { role(arn) }
@@ -47,7 +47,7 @@ fn stories_of(calls: &[Call<'_>]) -> Vec<Finding> {
 }
 
 /// What was refused and got through, by whom, and its reasons.
-fn stories(told: &[Told<'_>]) -> Vec<String> {
+pub(in crate::policy_change) fn stories(told: &[Told<'_>]) -> Vec<String> {
     let found = stories_of(&calls(told));
     let line = |finding: &Finding| {
         let codes: Vec<&str> = finding.reasons.iter().map(|r| r.code).collect();
@@ -56,9 +56,9 @@ fn stories(told: &[Told<'_>]) -> Vec<String> {
     found.iter().map(line).collect()
 }
 
-const GET: &str = "secretsmanager:GetSecretValue";
+pub(in crate::policy_change) const GET: &str = "secretsmanager:GetSecretValue";
 const LIST: &str = "s3:ListBuckets";
-const NO: &str = "AccessDenied";
+pub(in crate::policy_change) const NO: &str = "AccessDenied";
 const INLINE: &str = r#"{"userName":"kim","policyName":"p","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"secretsmanager:*\",\"Resource\":\"arn:aws:secretsmanager:eu-west-1:111122223333:secret:s\"}}"}"#;
 const OWN: Told<'_> = (KIM, "iam:PutUserPolicy", INLINE, "", 10);
 
@@ -120,8 +120,11 @@ fn what_is_no_such_story() {
         assert_eq!(stories(told), [""; 0], "{why}");
     }
     assert_eq!(stories(&[denied, OWN, at(passed, 24 * 60 + 5)]).len(), 1, "just a day");
-    let again = [at(passed, 1), denied, OWN, passed, at(denied, 70), at(OWN, 75), at(passed, 80)];
-    assert_eq!(stories(&again).len(), 1, "refused again in another hour");
+    let again = |change| [at(passed, 1), denied, OWN, passed, at(denied, 70), change, at(passed, 80)];
+    assert_eq!(stories(&again(at(OWN, 75))).len(), 0, "nothing new by the same policy");
+    let other = INLINE.replace("secretsmanager:*", "*");
+    let other = (KIM, "iam:PutUserPolicy", other.as_str(), "", 75);
+    assert_eq!(stories(&again(other)).len(), 1, "refused again in another hour");
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn a_new_version_of_a_policy_lifts_a_refusal_where_it_names_the_call_or_is_the_c
     ] {
         assert_eq!(lifted_by(GET, "iam:CreatePolicyVersion", request), expected, "{request}");
     }
-    // Once it is known to be another's, it lifts nothing; once it is the caller's, whatever it says.
+    // Once it is known to be another's, it lifts nothing; once it is the caller's, whatever it adds.
     let own = |user| format!(r#"{{"userName":"{user}","policyArn":"{arn}"}}"#);
     let (attach, detach) = (own("kim"), own("kim"));
     let mild = version("Allow", "s3:*");
@@ -246,6 +249,42 @@ fn a_new_version_of_a_policy_lifts_a_refusal_where_it_names_the_call_or_is_the_c
             (KIM, GET, "{}", "", 20),
         ];
         assert_eq!(stories(&[held, &tried].concat()).len(), count);
+    }
+}
+
+#[test]
+fn a_change_that_lifts_many_refusals_is_told_once_for_each_service() {
+    let calls = [GET, "secretsmanager:ListSecrets", LIST, "s3:GetObject", "ec2:DescribeInstances"];
+    let tried = |error, from: i64| {
+        let minutes = from..;
+        calls.iter().zip(minutes).map(move |(call, at)| (KIM, *call, "{}", error, at)).collect::<Vec<_>>()
+    };
+    let told = [tried(NO, 1), vec![OWN], tried("", 20)].concat();
+    let lines = stories(&told);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let named = |call: &str| lines.iter().any(|line| line.contains(&format!("refused {call},")));
+    assert!(named(GET) && named(LIST) && named("ec2:DescribeInstances"), "{lines:?}");
+    // Another change, another story: of a call that it was not told of that day.
+    let other = INLINE.replace(r#""p""#, r#""q""#);
+    let more = [
+        (KIM, "s3:PutObject", "{}", NO, 30),
+        (KIM, "iam:PutUserPolicy", other.as_str(), "", 31),
+        (KIM, "s3:PutObject", "{}", "", 32),
+    ];
+    assert_eq!(stories(&[told, more.to_vec()].concat()).len(), 4);
+}
+
+#[test]
+fn every_code_of_the_table_that_means_denied_is_a_refusal() {
+    let rows = include_str!("../../data/denied_codes.tsv").lines().map(|line| line.split('\t'));
+    let denied: Vec<&str> = rows
+        .filter_map(|mut fields| Some((fields.next()?, fields.next()?)))
+        .filter(|row| row.1 == "denied")
+        .map(|row| row.0)
+        .collect();
+    assert!(denied.len() > 20);
+    for code in denied {
+        assert_eq!(stories(&[(KIM, GET, "{}", code, 5), OWN, (KIM, GET, "{}", "", 20)]).len(), 1, "{code}");
     }
 }
 

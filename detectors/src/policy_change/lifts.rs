@@ -22,6 +22,8 @@ impl Lifts {
         let is_holder = matches!(thing, "user" | "role");
         let own = || is_holder && is_own(event, thing, id);
         let lifts = match &effect.what {
+            // What is only just made was refused to nobody.
+            What::Set(Kind::Resource, _) if makes_its_thing(&event.action.name) => false,
             What::Set(Kind::Resource, _) | What::Grant(_) => {
                 effect.text.as_deref().is_some_and(|text| names(text, event))
             }
@@ -36,6 +38,11 @@ impl Lifts {
         };
         if lifts { Self::Own } else { Self::Others }
     }
+}
+
+/// A queue or a key, with its first policy; a policy or an access point is made for what there is.
+fn makes_its_thing(call: &str) -> bool {
+    call.starts_with("Create") && !call.contains("Policy") && !call.contains("AccessPoint")
 }
 
 /// An inline policy's id is `NAME/POLICY`.

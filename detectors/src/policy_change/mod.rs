@@ -42,6 +42,7 @@ mod together;
 mod tries;
 mod vendors;
 mod verdict;
+mod widens;
 pub(crate) mod wildcard;
 mod work;
 
@@ -88,8 +89,9 @@ impl Detector for PolicyChange {
     const DOCS: &'static str = include_str!("README.md");
     /// 2: steps know the managed policy they attached; a call may have several effects on one resource; changes know how grave
     /// they are. 3: resources end. 4: any
-    /// call that was refused or went through, of each the first of an hour; which policies a user, role or group was given.
-    const FACTS_VERSION: u32 = 4;
+    /// call that was refused or went through, of each the first of an hour; which policies a user, role or group was given. 5: steps
+    /// that let the actor in know where the facts of what they changed stand.
+    const FACTS_VERSION: u32 = 5;
     type Config = Config;
     type Facts = Remembered;
 

@@ -83,18 +83,34 @@ impl Notes {
 
     /// A customer's managed policy, as far as calls that wrote it were seen.
     pub(crate) fn policy(&self, others: &dyn Lookup<Remembered>, account: &str, arn: &str) -> Rc<Policy> {
+        let facts = || {
+            let entity = format!("iam//policy/{arn}/");
+            others.facts(KeyRef { class: RESOURCE, account, entity: &entity })
+        };
+        self.known(account, arn, facts)
+    }
+
+    /// What a resource held over time, by its entity, which is no ARN.
+    pub(crate) fn stands(&self, others: &dyn Lookup<Remembered>, account: &str, entity: &str) -> Rc<Policy> {
+        self.known(account, entity, || others.facts(KeyRef { class: RESOURCE, account, entity }))
+    }
+
+    fn known<'f>(
+        &self,
+        account: &str,
+        name: &str,
+        facts: impl FnOnce() -> Option<&'f Remembered>,
+    ) -> Rc<Policy> {
         let mut policies = self.policies.borrow_mut();
-        if let Some(policy) = policies.known.get(account).and_then(|of_account| of_account.get(arn)) {
+        if let Some(policy) = policies.known.get(account).and_then(|of_account| of_account.get(name)) {
             return Rc::clone(policy);
         }
-        let entity = format!("iam//policy/{arn}/");
-        let facts = others.facts(KeyRef { class: RESOURCE, account, entity: &entity });
-        let policy = Rc::new(facts.map(|facts| Policy::of(facts, self)).unwrap_or_default());
+        let policy = Rc::new(facts().map(|facts| Policy::of(facts, self)).unwrap_or_default());
         if policies.changes + policy.stands.len() > MAX_CHANGES {
             *policies = Policies::default();
         }
         policies.changes += 1 + policy.stands.len();
-        policies.known.entry(account.into()).or_default().insert(arn.into(), Rc::clone(&policy));
+        policies.known.entry(account.into()).or_default().insert(name.into(), Rc::clone(&policy));
         policy
     }
 }
@@ -127,6 +143,18 @@ impl Policy {
     pub(crate) fn at(&self, time: EventTime, notes: &Notes) -> Option<Rc<Document>> {
         let (_, stand) = &self.stands[self.until(time)?];
         stand.as_ref()?.document(notes)
+    }
+
+    /// The documents before and after each change at a time, as far as they are known.
+    pub(crate) fn changes_at<'p>(
+        &'p self,
+        time: EventTime,
+        notes: &'p Notes,
+    ) -> impl Iterator<Item = (Option<Rc<Document>>, Option<Rc<Document>>)> + 'p {
+        let first = self.stands.partition_point(|(at, _)| *at < time);
+        let end = self.stands.partition_point(|(at, _)| *at <= time);
+        let document = move |place: usize| self.stands[place].1.as_ref()?.document(notes);
+        (first..end).map(move |place| (place.checked_sub(1).and_then(document), document(place)))
     }
 
     /// The gravest verdict on the document at a time, if it is known. The setting is the same whenever asked.

@@ -18,6 +18,7 @@ use crate::json::Member;
 use crate::lattice::Join;
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
+use crate::policy_change::deeds::Deed;
 use crate::policy_change::extract::{cut_name, name};
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::full::Hour;
@@ -64,7 +65,8 @@ pub(crate) struct Step {
     pub(crate) target: Arc<str>,
     /// How much it gives by itself, as far as the call alone says.
     pub(crate) weight: Severity,
-    /// The managed policy, or the group, that gives the rights: the text may stand in other facts. Empty for anything else.
+    /// The managed policy, or the group, that gives the rights: the text may stand in other facts. Of access the entity of what was
+    /// changed. Empty for anything else.
     pub(crate) policy: Arc<str>,
     /// The actor's sort.
     pub(crate) actor_kind: ActorKind,
@@ -296,7 +298,7 @@ impl Join for Steps {
 }
 
 /// The step a change of a resource is, if it is one.
-pub(crate) fn of_change(event: &Event<'_>, change: &Change, lifts: Lifts) -> Option<Draft<'static>> {
+pub(crate) fn of_change(event: &Event<'_>, change: &Change, deed: &Deed) -> Option<Draft<'static>> {
     if !change.succeeded() || change.actor_kind.is_aws() {
         return None;
     }
@@ -316,7 +318,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, lifts: Lifts) -> Opt
             StepKind::Rights
         }
         What::Switch(_) if is_credential(&event.action.name) => StepKind::Credential,
-        _ if lifts == Lifts::Own => StepKind::Access,
+        _ if deed.lifts == Lifts::Own => StepKind::Access,
         _ => return None,
     };
     // An inline policy's id is `NAME/POLICY`.
@@ -326,7 +328,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, lifts: Lifts) -> Opt
         change.id.split('/').next().unwrap_or(&change.id)
     };
     let policy = match &change.what {
-        _ if kind == StepKind::Access => Arc::default(),
+        _ if kind == StepKind::Access => deed.entity.as_ref().into(),
         What::Attach(arn) => Arc::clone(arn),
         _ if &*change.thing == "policy" => Arc::clone(&change.id),
         _ => Arc::default(),
@@ -394,8 +396,18 @@ static ROLE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("roleArn"));
 
 /// Whether it was the caller's rights that a call failed for.
 pub(crate) fn is_refusal(code: &str) -> bool {
-    static SIGNS: LazyLock<[Finder<'static>; 2]> =
-        LazyLock::new(|| ["AccessDenied", "Unauthorized"].map(Finder::new));
+    static SIGNS: LazyLock<[Finder<'static>; 7]> = LazyLock::new(|| {
+        let signs = [
+            "AccessDenied",
+            "Unauthorized",
+            "NotAuthorized",
+            "AuthorizationE",
+            "Forbidden",
+            "InsufficientPermission",
+            "InsufficientPrivileges",
+        ];
+        signs.map(Finder::new)
+    });
     SIGNS.iter().any(|sign| sign.find(code.as_bytes()).is_some())
 }
 

@@ -18,12 +18,12 @@ use hashbrown::HashMap;
 
 use crate::detector::{Around, Detector};
 use crate::finding::{Anchor, Circumstances, Entity, Evidence, Finding, FindingActor, Reason, Severity};
-use crate::ledger::{Key, KeyRef};
+use crate::ledger::Key;
 use crate::policy_change::analysis::{Kind, Setting};
-use crate::policy_change::extract::RESOURCE;
 use crate::policy_change::facts::{Remembered, What};
 use crate::policy_change::lifts::own_name;
 use crate::policy_change::steps::{GROUP, SPAN, Step, StepKind};
+use crate::policy_change::work::Work;
 use crate::policy_change::{Config, PolicyChange, lifted};
 use crate::time::{EventTime, TimeRange};
 
@@ -83,11 +83,16 @@ pub(super) struct Taken<'s> {
     pub(super) step: &'s Step,
     weight: OnceCell<Severity>,
     held: OnceCell<Option<Held>>,
+    /// Whether it can have lifted a refusal.
+    pub(super) widens: OnceCell<bool>,
+    /// What is left for finding out which calls it names.
+    pub(super) work: Work,
 }
 
 impl<'s> Taken<'s> {
     fn new((time, step): (EventTime, &'s Step)) -> Self {
-        Self { time, step, weight: OnceCell::new(), held: OnceCell::new() }
+        let (weight, held, widens) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { time, step, weight, held, widens, work: Work::default() }
     }
 }
 
@@ -249,10 +254,7 @@ impl Teller<'_> {
         if !step.target.starts_with("policy/") {
             return None;
         }
-        let entity = format!("iam//{}/attached/{}", self.own, step.policy);
-        let known =
-            self.around.others.facts(KeyRef { class: RESOURCE, account: &self.key.account, entity: &entity });
-        match known {
+        match self.facts(&self.attachment(&step.policy)) {
             Some(facts) => facts
                 .changes()
                 .take_while(|(at, _)| at <= time)
@@ -278,7 +280,7 @@ impl Teller<'_> {
         let denied = *denied.get(denied.partition_point(|place| *place < passed))?;
         let changed = before.after(denied).iter().rev().find(|taken| match taken.step.kind {
             StepKind::Trust => taken.step.target == last.target,
-            StepKind::Rights => self.holds(taken) == Some(Held::Own),
+            StepKind::Rights => self.holds(taken) == Some(Held::Own) && self.widens(taken),
             _ => false,
         })?;
         Some((before.steps[denied].step, changed.step))
@@ -301,7 +303,9 @@ fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
         let Evidence { time, circumstances, .. } = &step.evidence;
         let Circumstances { name, source, error_code, .. } = &**circumstances;
         let outcome = error_code.as_ref().map_or(String::new(), |code| format!(", refused with {code}"));
-        Reason::new(code(step.kind), format!("{time}: {name} of {source} on {}{outcome}", step.target))
+        // Of a call that is known by its name alone the log tells nothing it was about.
+        let on = if is_label(&step.target, name) { String::new() } else { format!(" on {}", step.target) };
+        Reason::new(code(step.kind), format!("{time}: {name} of {source}{on}{outcome}"))
     });
     Finding {
         detector: PolicyChange::NAME,
@@ -339,6 +343,11 @@ fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
         ],
         continues: None,
     }
+}
+
+/// Whether a step is about no more than its own call, `service:Call`.
+fn is_label(target: &str, name: &str) -> bool {
+    target.split_once(':').is_some_and(|(service, call)| !service.contains('/') && name.starts_with(call))
 }
 
 fn code(kind: StepKind) -> &'static str {
