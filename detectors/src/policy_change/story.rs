@@ -24,7 +24,7 @@ use crate::policy_change::facts::{Remembered, What};
 use crate::policy_change::lifts::own_name;
 use crate::policy_change::steps::{GROUP, SPAN, Step, StepKind};
 use crate::policy_change::work::Work;
-use crate::policy_change::{Config, PolicyChange, lifted};
+use crate::policy_change::{Config, PolicyChange, lifted, next};
 use crate::time::{EventTime, TimeRange};
 
 /// Techniques of who gives itself rights by policies and roles.
@@ -337,8 +337,9 @@ fn finding(key: &Key, time: EventTime, story: &Story<'_>) -> Finding {
         next_steps: vec![
             format!("Ask the owner of {} whether all of this was meant", key.entity),
             format!(
-                "See what it did since: aws cloudtrail lookup-events --start-time {} --lookup-attributes AttributeKey=Username,AttributeValue={name}",
-                first.evidence.time
+                "See what it did since: aws cloudtrail lookup-events --start-time {} --lookup-attributes AttributeKey=Username,AttributeValue={}",
+                first.evidence.time,
+                next::word(name)
             ),
         ],
         continues: None,
