@@ -17,6 +17,22 @@ pub const SCHEMA: &str = "trailhound.alert/1";
 /// The version of this program, as alerts state it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Longer texts are cut, bytes: no name AWS gives is longer, and whoever calls may make names up.
+const LONGEST: usize = 4_096;
+
+/// A text, cut where it is too long; then it ends in `…`.
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
+}
+
+fn cut_shared(text: &Arc<str>) -> Arc<str> {
+    if text.len() > LONGEST { cut(text.to_string()).into() } else { Arc::clone(text) }
+}
+
 /// A string that is a literal for alerts made here and owned for alerts read back.
 type Word = Cow<'static, str>;
 
@@ -194,12 +210,12 @@ impl Alert {
             detector: finding.detector.into(),
             kind: finding.kind.into(),
             severity: finding.severity,
-            title: finding.title,
-            summary: finding.summary,
-            account: finding.account,
-            region: finding.region,
+            title: cut(finding.title),
+            summary: cut(finding.summary),
+            account: cut(finding.account),
+            region: finding.region.map(cut),
             actor: finding.actor.map(Actor::from),
-            entity: Entity { kind: finding.entity.kind.into(), id: finding.entity.id },
+            entity: Entity { kind: finding.entity.kind.into(), id: cut(finding.entity.id) },
             window: finding.window.into(),
             observed,
             expected,
@@ -209,10 +225,10 @@ impl Alert {
             mitre: finding.mitre.into_iter().map(Word::Borrowed).collect(),
             evidence: finding.evidence.into_iter().map(Evidence::from).collect(),
             evidence_total: finding.evidence_total,
-            actors: finding.actors.into_iter().map(|s| Share { id: s.id, count: s.count }).collect(),
+            actors: finding.actors.into_iter().map(|s| Share { id: cut(s.id), count: s.count }).collect(),
             revision: 0,
             continues: finding.continues,
-            next_steps: finding.next_steps,
+            next_steps: finding.next_steps.into_iter().map(cut).collect(),
             config: Arc::clone(&provenance.config),
             version: VERSION.into(),
             detected_at: None,
@@ -222,26 +238,31 @@ impl Alert {
 
 impl From<finding::FindingActor> for Actor {
     fn from(actor: finding::FindingActor) -> Self {
-        Self { id: actor.id, kind: actor.kind.into(), session: actor.session, access_key: actor.access_key }
+        Self {
+            id: cut(actor.id),
+            kind: actor.kind.into(),
+            session: actor.session.map(cut),
+            access_key: actor.access_key.map(cut),
+        }
     }
 }
 
 impl From<finding::Reason> for Reason {
     fn from(reason: finding::Reason) -> Self {
-        Self { code: reason.code.into(), text: reason.text }
+        Self { code: reason.code.into(), text: cut(reason.text) }
     }
 }
 
 impl From<finding::Evidence> for Evidence {
     fn from(evidence: finding::Evidence) -> Self {
         Self {
-            event_id: evidence.event_id.to_string().into(),
+            event_id: cut(evidence.event_id.to_string()).into(),
             event_time: evidence.time.to_string(),
-            event_source: Arc::clone(&evidence.source),
-            event_name: Arc::clone(&evidence.name),
-            error_code: evidence.error_code.clone(),
-            source_ip: Arc::clone(&evidence.source_ip),
-            object: evidence.object,
+            event_source: cut_shared(&evidence.source),
+            event_name: cut_shared(&evidence.name),
+            error_code: evidence.error_code.as_ref().map(cut_shared),
+            source_ip: cut_shared(&evidence.source_ip),
+            object: cut_shared(&evidence.object),
         }
     }
 }
@@ -319,6 +340,29 @@ mod tests {
 
     fn alert(finding: Finding) -> Alert {
         Alert::new(finding, &Provenance { config: "sha256:00".into() })
+    }
+
+    #[test]
+    fn made_up_names_are_cut() {
+        let long: String = "ü".repeat(200_000);
+        let mut finding = finding();
+        let id = finding.id();
+        for text in [&mut finding.title, &mut finding.summary, &mut finding.entity.id] {
+            text.clone_from(&long);
+        }
+        finding.actor.as_mut().unwrap().id.clone_from(&long);
+        finding.reasons[0].text.clone_from(&long);
+        finding.next_steps = vec![format!("aws sts x{long}")];
+        let circumstances = finding::Circumstances { name: long.into(), ..Default::default() };
+        finding.evidence[0].circumstances = Arc::new(circumstances);
+        let alert = Alert::new(finding, &Provenance { config: "c".into() });
+        let texts =
+            [&alert.title, &alert.summary, &alert.entity.id, &alert.reasons[0].text, &alert.next_steps[0]];
+        for text in texts.map(String::as_str).into_iter().chain([&*alert.evidence[0].event_name]) {
+            assert!(text.ends_with("ü…") && (LONGEST..LONGEST + 4).contains(&text.len()), "{}", text.len());
+        }
+        assert!(serde_json::to_string(&alert).unwrap().len() < 10 * LONGEST);
+        assert_eq!(id.len(), alert.id.len());
     }
 
     #[test]
