@@ -109,7 +109,7 @@ impl Cache {
     }
 
     pub(super) fn keep(&self, key: FactKey, held: Held) {
-        let weight = OVERHEAD + key.key.entity.len() + held.weight * INFLATION;
+        let weight = OVERHEAD + key.key.entity.len() + held.rest.weight * INFLATION;
         self.facts.put(key, (held, Instant::now()), weight);
     }
 

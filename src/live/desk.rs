@@ -12,7 +12,7 @@ use super::cache::Cache;
 use super::kind::{AnyFacts, FactKey, Kind, Tidy};
 use super::read::Batch;
 use super::report::StoreCounts;
-use super::working::{Freshness, Held, Working};
+use super::working::{Freshness, Held, Rest, Working};
 use crate::store::facts::{FactStore, Stamp, Stored};
 use crate::store::item::{self, ItemError};
 use crate::store::table::{PutError, READ_BATCH, Table, TableError};
@@ -121,21 +121,19 @@ impl<T: Table> Desk<'_, T> {
 
     fn held(&self, key: &FactKey, stored: Option<Stored>) -> Result<Held, ItemError> {
         let Some(Stored { stamp, bytes }) = stored else {
-            return Ok(Held { facts: None, stamp: None, weight: 0, cleared: None });
+            return Ok(Held { facts: None, stamp: None, rest: Rest::default(), cleared: None });
         };
+        let rest = Rest::of(&bytes);
+        // What is remembered of these bytes holds, and they need not be opened again.
+        if let Some(cached) = self.cache.facts(key).filter(|held| held.facts.is_some() && held.rest == rest) {
+            return Ok(Held { stamp: Some(stamp), ..cached });
+        }
         let kind = self.kind(key);
         let (found, facts) = kind.decode(&bytes)?;
         if found != key.key {
             return Err(ItemError::Damaged { detector: kind.name(), what: "facts of another key".into() });
         }
-        let cached = self.cache.facts(key);
-        let same = cached.filter(|held| held.facts.as_ref().is_some_and(|held| kind.are_equal(held, &facts)));
-        // What is remembered of equal facts holds for these.
-        let (facts, cleared) = match same {
-            Some(Held { facts: Some(facts), cleared, .. }) => (facts, cleared),
-            _ => (facts, None),
-        };
-        Ok(Held { facts: Some(facts), stamp: Some(stamp), weight: bytes.len(), cleared })
+        Ok(Held { facts: Some(facts), stamp: Some(stamp), rest, cleared: None })
     }
 
     /// Sees to it that the store holds what a batch taught. Answers for the keys for which it may not.
@@ -229,8 +227,8 @@ impl<T: Table> Desk<'_, T> {
             self.counts.writes += 1;
             let trouble = match saved {
                 Ok(Ok(stamp)) => {
-                    let weight = bytes.len();
-                    let held = Held { facts: Some(facts), stamp: Some(stamp), weight, cleared: None };
+                    let rest = Rest::of(&bytes);
+                    let held = Held { facts: Some(facts), stamp: Some(stamp), rest, cleared: None };
                     self.cache.keep(key.clone(), held.clone());
                     working.insert(key, held, Freshness::Fresh);
                     continue;

@@ -119,8 +119,6 @@ pub(super) trait Kind: Send + Sync {
     ) -> Option<Joined>;
     fn encode(&self, key: &Key, facts: &AnyFacts) -> Result<Vec<u8>, ItemError>;
     fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError>;
-    /// Whether facts say the same.
-    fn are_equal(&self, one: &AnyFacts, other: &AnyFacts) -> bool;
     /// Judges a key of the working set for what began at `since` or later.
     fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged;
 }
@@ -193,10 +191,6 @@ impl<D: Detector> Kind for Typed<D> {
     fn decode(&self, bytes: &[u8]) -> Result<(Key, AnyFacts), ItemError> {
         let (key, facts) = item::decode::<D>(bytes)?;
         Ok((key, AnyFacts::new(facts)))
-    }
-
-    fn are_equal(&self, one: &AnyFacts, other: &AnyFacts) -> bool {
-        one.get::<D::Facts>().is_some_and(|one| other.get() == Some(one))
     }
 
     fn judge(&self, bench: Bench<'_>, key: &FactKey, since: EventTime) -> Judged {

@@ -1,8 +1,10 @@
 //! The facts one invocation works with.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 
+use foldhash::quality::FixedState;
 use trailhound_detectors::EventTime;
 
 use super::kind::{AnyFacts, FactKey, State};
@@ -14,10 +16,26 @@ pub(super) struct Held {
     pub(super) facts: Option<AnyFacts>,
     /// The state of their row.
     pub(super) stamp: Option<Stamp>,
-    /// Bytes they have at rest.
-    pub(super) weight: usize,
+    /// As they lie in the table.
+    pub(super) rest: Rest,
     /// What is known of judging them.
     pub(super) cleared: Option<Cleared>,
+}
+
+/// Bytes of facts, as far as they must be known again: their number, and a hash that nobody outside this process can
+/// foretell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) weight: usize,
+    hash: u64,
+}
+
+impl Rest {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        static SEED: LazyLock<FixedState> =
+            LazyLock::new(|| FixedState::with_seed(RandomState::new().hash_one(0)));
+        Self { weight: bytes.len(), hash: SEED.hash_one(bytes) }
+    }
 }
 
 /// These rules found nothing in the facts that began at `since` or later, with those of other keys as they then were.
