@@ -13,6 +13,7 @@ use clap::ValueHint;
 use super::{Done, Refused, columns, config, exit, interrupt, moment, progress};
 use crate::alert::{Alert, Provenance};
 use crate::config::Config;
+use crate::detectors::finding::Finding;
 use crate::detectors::{EventTime, Severity, TimeRange};
 use crate::engine::worker::{Intake, Selection};
 use crate::inflate;
@@ -283,7 +284,7 @@ fn cannot_write(path: &Path) -> String {
 pub(super) fn run(arguments: Arguments) -> Done {
     let Plan { config, request, format, output, severity, fail_on } = arguments.plan()?;
     let started = Instant::now();
-    let resumable = request.resume.clone();
+    let (resumable, threads) = (request.resume.clone(), request.threads);
     let Some(mut outcome) = replay(request, &config)? else { return Ok(exit::INTERRUPTED) };
     let elapsed = started.elapsed();
 
@@ -303,9 +304,8 @@ pub(super) fn run(arguments: Arguments) -> Done {
         learning: &config.learning,
         elapsed,
     };
-    let provenance = Provenance { config: config.digest() };
-    let alerts = kept.into_iter().map(|finding| Alert::new(finding, &provenance));
-    tell(alerts, summary, format, output.as_deref())?;
+    let dresser = Dresser { provenance: Provenance { config: config.digest() }, threads };
+    tell((kept, dresser), summary, format, output.as_deref())?;
     if let Some(Resumable { file, .. }) = resumable {
         remove(&file)?;
     }
@@ -355,10 +355,56 @@ fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> 
     Ok(Some(outcome))
 }
 
+/// Makes alerts of findings.
+struct Dresser {
+    provenance: Provenance,
+    threads: usize,
+}
+
+impl Dresser {
+    /// What one thread dresses at a time.
+    const PIECE: usize = 256;
+
+    fn alert(&self, finding: Finding) -> Alert {
+        Alert::new(finding, &self.provenance)
+    }
+
+    /// Writes alerts as JSON, one a line, in the order of the findings: dressed on all threads, and only some pieces of them at
+    /// a time.
+    fn write_lines(&self, out: &mut impl Write, findings: Vec<Finding>) -> io::Result<()> {
+        let mut findings = findings.into_iter().peekable();
+        while findings.peek().is_some() {
+            let mut piece = || findings.by_ref().take(Self::PIECE).collect();
+            let pieces: Vec<Vec<Finding>> = (0..self.threads).map(|_| piece()).collect();
+            let written = std::thread::scope(|scope| {
+                let mut pieces = pieces.into_iter();
+                let own = pieces.next().unwrap_or_default();
+                let others: Vec<_> = pieces.map(|piece| scope.spawn(move || self.lines(piece))).collect();
+                let own = self.lines(own);
+                let others = others.into_iter().map(|other| match other.join() {
+                    Ok(lines) => lines,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                });
+                std::iter::once(own).chain(others).collect::<io::Result<Vec<_>>>()
+            })?;
+            for lines in written {
+                out.write_all(&lines)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lines(&self, findings: Vec<Finding>) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        sink::json_lines(&mut lines, findings.into_iter().map(|finding| self.alert(finding)))?;
+        Ok(lines)
+    }
+}
+
 /// Alerts go where they were asked for. The account of the run goes below them for people, and to standard error beside
 /// JSON: what could not be read is never left unsaid.
 fn tell(
-    alerts: impl Iterator<Item = Alert>,
+    (findings, dresser): (Vec<Finding>, Dresser),
     summary: Summary<'_>,
     format: Format,
     output: Option<&Path>,
@@ -367,7 +413,7 @@ fn tell(
     let undated = Summary { elapsed: Duration::ZERO, ..summary };
     match format {
         Format::Text => {
-            let alerts: Vec<Alert> = alerts.collect();
+            let alerts: Vec<Alert> = findings.into_iter().map(|finding| dresser.alert(finding)).collect();
             let report = |summary| Report { alerts: &alerts, summary, width: columns() };
             match output {
                 None if io::stdout().is_terminal() => {
@@ -383,10 +429,10 @@ fn tell(
             match output {
                 None => {
                     let mut stdout = io::BufWriter::new(io::stdout().lock());
-                    sink::json_lines(&mut stdout, alerts)?;
+                    dresser.write_lines(&mut stdout, findings)?;
                     stdout.flush()?;
                 }
-                Some(path) => write_file(path, |out| sink::json_lines(out, alerts))?,
+                Some(path) => write_file(path, |out| dresser.write_lines(out, findings))?,
             }
             let summary = if io::stderr().is_terminal() { summary } else { undated };
             summary.write(&mut anstream::stderr().lock(), columns())?;
