@@ -73,10 +73,6 @@ impl KeyRef<'_> {
 
     /// [`Key::digest`].
     pub fn digest(self) -> u64 {
-        self.hash()
-    }
-
-    fn hash(&self) -> u64 {
         self.hash_with(stable_hash(self.entity.as_bytes()))
     }
 
@@ -89,7 +85,7 @@ impl KeyRef<'_> {
 impl Key {
     /// A hash that depends on the key alone: the same in every process.
     pub fn digest(&self) -> u64 {
-        self.as_ref().hash()
+        self.as_ref().digest()
     }
 
     /// This key, borrowed.
@@ -257,7 +253,7 @@ impl<F: Facts> Ledger<F> {
     /// The same where the [`stable_hash`] of the key's entity is known.
     pub fn grow_hashed(&mut self, key: KeyRef<'_>, entity: u64) -> (&mut F, &mut Strings, &mut F::Memo) {
         let hash = key.hash_with(entity);
-        debug_assert_eq!(hash, key.hash(), "the hash of another entity");
+        debug_assert_eq!(hash, key.digest(), "the hash of another entity");
         let Self { parts, strings, memo } = self;
         let part = part_of(hash, parts.len());
         let facts = parts[part].grow(key, hash, || Key {
@@ -275,13 +271,13 @@ impl<F: Facts> Ledger<F> {
 
     /// Takes in facts of a key.
     pub fn take(&mut self, key: &Key, facts: F) {
-        let hash = key.as_ref().hash();
+        let hash = key.digest();
         self.part_mut(hash).join(Entry { hash, key: key.clone(), facts, is_open: false });
     }
 
     /// The facts of a key, if there are any.
     pub fn get(&self, key: KeyRef<'_>) -> Option<&F> {
-        self.get_by(key.hash(), key)
+        self.get_by(key.digest(), key)
     }
 
     /// The same where the [`Key::digest`] is known.

@@ -22,6 +22,7 @@ pub mod gathering;
 pub mod invocation_surge;
 mod joined;
 pub mod json;
+mod lately;
 pub mod lattice;
 pub mod ledger;
 pub mod policy_change;

@@ -5,7 +5,8 @@
 //! 1. [`read`]: its objects are fetched, inflated and parsed side by side, by the [`parcel`], into the facts of a batch.
 //! 2. [`desk`]: every key the batch taught about is joined with what is stored and written back, if that is news, on condition
 //!    that nobody wrote meanwhile; else it is loaded and joined again.
-//! 3. [`judge`]: every such key is judged, changed or not, from the first hour on that the batch can have changed.
+//! 3. [`judge`]: every such key is judged, changed or not, from the first hour on that the batch can have changed; only where
+//!    nothing was found in the very same facts before, nothing is looked for again.
 //! 4. [`tell`]: what was not published before is published, and recorded as published, in this order. What a backlog shows
 //!    is [`held`] back first, until it is worked off.
 //!

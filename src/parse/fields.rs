@@ -100,29 +100,20 @@ impl<F: FnMut(&[Event<'_>])> Sink<'_, F> {
 impl Parsed {
     /// Counts a record; whether it is to be judged. Sets when it was, and whether it is late.
     fn admits(&mut self, held: &mut Held<'_>, on_time_from: Option<EventTime>) -> bool {
-        let Held { fields, .. } = held;
-        if fields.insight || fields.event_type == "AwsCloudTrailInsight" || fields.category == "Insight" {
-            self.skip(SkipReason::Insight, "");
-            return false;
+        match held.fields.time() {
+            Ok(time) => {
+                held.time = time;
+                held.late = on_time_from.is_some_and(|from| time < from);
+                self.records += 1;
+                self.judged += 1;
+                self.late += u64::from(held.late);
+                true
+            }
+            Err((reason, detail)) => {
+                self.skip(reason, detail);
+                false
+            }
         }
-        if fields.time.is_empty() {
-            self.skip(SkipReason::NoTime, fields.event_id);
-            return false;
-        }
-        let Some(time) = EventTime::parse_logged(fields.time) else {
-            self.skip(SkipReason::BadTime, fields.time);
-            return false;
-        };
-        if fields.source.is_empty() || fields.name.is_empty() {
-            self.skip(SkipReason::NoAction, fields.event_id);
-            return false;
-        }
-        held.time = time;
-        held.late = on_time_from.is_some_and(|from| time < from);
-        self.records += 1;
-        self.judged += 1;
-        self.late += u64::from(held.late);
-        true
     }
 }
 
@@ -167,6 +158,21 @@ impl Held<'_> {
 }
 
 impl<'a> Fields<'a> {
+    /// When the event was; or why the record is not to be judged, and what exactly.
+    fn time(&self) -> Result<EventTime, (SkipReason, &'a str)> {
+        if self.insight || self.event_type == "AwsCloudTrailInsight" || self.category == "Insight" {
+            return Err((SkipReason::Insight, ""));
+        }
+        if self.time.is_empty() {
+            return Err((SkipReason::NoTime, self.event_id));
+        }
+        let time = EventTime::parse_logged(self.time).ok_or((SkipReason::BadTime, self.time))?;
+        if self.source.is_empty() || self.name.is_empty() {
+            return Err((SkipReason::NoAction, self.event_id));
+        }
+        Ok(time)
+    }
+
     pub(super) fn parts(&self) -> Parts<'a> {
         Parts::new(
             Raw::new(self.request),

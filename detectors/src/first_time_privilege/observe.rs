@@ -4,6 +4,7 @@
 //! sets of uses, so an event inside the actor's stretch lies inside the shared one already.
 
 use super::facts::{self, ActionUse, ActorFacts, Common, Named, Remembered, Shared, has_siblings};
+use super::lately::context;
 use super::origin::{Network, client, sign_in};
 use super::stretches::Stretches;
 use crate::action::{Action, stable_hash};
@@ -23,7 +24,7 @@ pub(super) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     if event.actor.kind.is_aws() {
         return;
     }
-    if event.succeeded() && !opens_session(event.action) && ledger.memo().is_repeat(event) {
+    if event.succeeded() && !opens_session(event.action) && ledger.memo().is_repeat(event, context(event)) {
         return;
     }
     let key = KeyRef { class: facts::ACTOR, account: event.account, entity: &event.actor.id };

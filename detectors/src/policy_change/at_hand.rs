@@ -1,20 +1,17 @@
 //! What observing keeps at hand to be quick: none of it is a fact.
 
-use std::sync::Arc;
-
 use crate::action::Action;
-use crate::event::Event;
+use crate::lately::Lately;
 use crate::policy_change::calls;
 use crate::policy_change::deeds::Read;
-use crate::policy_change::steps::StepKind;
-use crate::time::EventTime;
 
 /// All of it.
 #[derive(Debug, Default)]
 pub struct AtHand {
     pub(crate) read: Read,
     pub(crate) sorts: Sorts,
-    pub(crate) lately: Lately,
+    /// More doings than busy hours hold.
+    pub(crate) lately: Lately<4_096>,
 }
 
 /// What a call is to this detector.
@@ -61,50 +58,5 @@ impl Sorts {
                 sort
             }
         }
-    }
-}
-
-/// What actors did lately, each doing in the one place that its hash gives it.
-#[derive(Debug, Default)]
-pub(crate) struct Lately(Vec<Option<Doing>>);
-
-#[derive(Debug)]
-struct Doing {
-    actor: Arc<str>,
-    account: Arc<str>,
-    action: u64,
-    kind: StepKind,
-    since: EventTime,
-}
-
-impl Lately {
-    /// More doings than busy hours hold; others push them out.
-    const SLOTS: usize = 4_096;
-
-    /// Whether the actor did the same earlier in the same hour, so that the event is not the first. If not, it is kept in mind,
-    /// and must be taken into the facts.
-    pub(crate) fn is_repeat(&mut self, event: &Event<'_>, kind: StepKind) -> bool {
-        if self.0.is_empty() {
-            self.0.resize_with(Self::SLOTS, || None);
-        }
-        let (actor, action, time) = (event.actor, event.action.id.0, event.time);
-        let hash = actor.hash ^ action.rotate_left(21) ^ (kind as u64).rotate_left(40);
-        let slot = &mut self.0[(hash ^ hash >> 32) as usize % Self::SLOTS];
-        if let Some(known) = slot
-            && known.action == action
-            && known.kind == kind
-            && (Arc::ptr_eq(&known.actor, &actor.id) || known.actor == actor.id)
-            && *known.account == *event.account
-        {
-            let is_repeat = known.since < time && known.since.hour() == time.hour();
-            if !is_repeat {
-                known.since = time;
-            }
-            return is_repeat;
-        }
-        let own = *actor.account == *event.account;
-        let account = if own { Arc::clone(&actor.account) } else { event.account.into() };
-        *slot = Some(Doing { actor: Arc::clone(&actor.id), account, action, kind, since: time });
-        false
     }
 }

@@ -245,6 +245,11 @@ pub(crate) fn is_omitted(event: &Event<'_>) -> bool {
         || says(&TOO_LARGE, additional)
 }
 
+/// The user, role or group in the id of one or of its policy: an inline policy's id is `NAME/POLICY`.
+pub(crate) fn holder_name(id: &str) -> &str {
+    id.split('/').next().unwrap_or(id)
+}
+
 fn subject_of(event: &Event<'_>, call: &Call) -> &'static str {
     match call.special {
         Some(Special::Attach | Special::Detach) => return holder(&event.action.name),

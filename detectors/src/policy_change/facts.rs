@@ -345,7 +345,7 @@ impl crate::ledger::Facts for Remembered {
 
     /// What calls did depends on them alone; what was done lately is in the facts.
     fn let_go(memo: &mut Self::Memo) {
-        memo.lately = Default::default();
+        memo.lately.let_go();
     }
 
     fn close(&mut self, closed: i64) -> bool {

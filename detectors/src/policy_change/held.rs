@@ -13,7 +13,7 @@ use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::calls;
 use crate::policy_change::document::Document;
-use crate::policy_change::extract::RESOURCE;
+use crate::policy_change::extract::{RESOURCE, holder_name};
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::notes::{Notes, Policy};
 use crate::policy_change::verdict::Code;
@@ -45,9 +45,8 @@ impl Join for Place {
 /// The user, role or group that a change gave a policy, as `group/NAME`.
 pub(crate) fn holder(change: &Change) -> Option<String> {
     let gives = matches!(change.what, What::Set(Kind::Identity, _) | What::Attach(_)) && change.succeeded();
-    // An inline policy's id is `NAME/POLICY`.
-    let name = change.id.split('/').next().unwrap_or(&change.id);
-    (gives && matches!(&*change.thing, "user" | "role" | "group")).then(|| format!("{}/{name}", change.thing))
+    (gives && matches!(&*change.thing, "user" | "role" | "group"))
+        .then(|| format!("{}/{}", change.thing, holder_name(&change.id)))
 }
 
 /// Remembers where a policy of a holder stands.

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::deeds::Effect;
 use crate::policy_change::document::{self, Document};
+use crate::policy_change::extract::holder_name;
 use crate::policy_change::facts::What;
 
 /// Whom a change may have let in.
@@ -45,11 +46,9 @@ fn makes_its_thing(call: &str) -> bool {
     call.starts_with("Create") && !call.contains("Policy") && !call.contains("AccessPoint")
 }
 
-/// An inline policy's id is `NAME/POLICY`.
 fn is_own(event: &Event<'_>, thing: &str, id: &str) -> bool {
     let own = own_name(&event.actor.id);
-    let name = id.split('/').next().unwrap_or(id);
-    own.split_once('/').is_some_and(|(sort, own)| sort == thing && own == name)
+    own.split_once('/').is_some_and(|(sort, own)| sort == thing && own == holder_name(id))
 }
 
 /// Whether a document lets the caller in by name, or everybody.

@@ -19,7 +19,7 @@ use crate::lattice::Join;
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
 use crate::policy_change::deeds::Deed;
-use crate::policy_change::extract::{cut_name, name};
+use crate::policy_change::extract::{cut_name, holder_name, name};
 use crate::policy_change::facts::{Change, Remembered, What};
 use crate::policy_change::full::Hour;
 use crate::policy_change::lifts::Lifts;
@@ -321,12 +321,7 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, deed: &Deed) -> Opti
         _ if deed.lifts == Lifts::Own => StepKind::Access,
         _ => return None,
     };
-    // An inline policy's id is `NAME/POLICY`.
-    let holder = if &*change.thing == "policy" {
-        &change.id
-    } else {
-        change.id.split('/').next().unwrap_or(&change.id)
-    };
+    let holder = if &*change.thing == "policy" { &change.id } else { holder_name(&change.id) };
     let policy = match &change.what {
         _ if kind == StepKind::Access => deed.entity.as_ref().into(),
         What::Attach(arn) => Arc::clone(arn),

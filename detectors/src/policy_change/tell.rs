@@ -6,7 +6,7 @@ use crate::ledger::Key;
 use crate::policy_change::PolicyChange;
 use crate::policy_change::calls;
 use crate::policy_change::condition::clip;
-use crate::policy_change::extract::UNNAMED;
+use crate::policy_change::extract::{UNNAMED, holder_name};
 use crate::policy_change::facts::{Change, What};
 use crate::policy_change::judge::Judged;
 use crate::policy_change::next::next_steps;
@@ -83,7 +83,7 @@ pub(crate) fn arn_of(change: &Change, account: &str) -> String {
         Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     };
-    let holder = id.split('/').next().unwrap_or(id);
+    let holder = holder_name(id);
     let last = id.rsplit('/').next().unwrap_or(id);
     let regional =
         |service: &str, name: String| format!("arn:{partition}:{service}:{region}:{account}:{name}");

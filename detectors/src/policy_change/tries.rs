@@ -68,7 +68,9 @@ pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         false if is_refusal(event.error_code) => StepKind::Denied,
         false => return,
     };
-    if ledger.memo().lately.is_repeat(event, kind) {
+    // What is kept is the first of its sort and hour.
+    let context = event.time.hour().cast_unsigned() << 4 | kind as u64;
+    if ledger.memo().lately.is_repeat(event, context) {
         return;
     }
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };

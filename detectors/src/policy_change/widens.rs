@@ -31,12 +31,12 @@ fn widens(before: Option<&Document>, after: &Document) -> bool {
             !difference.added.is_empty() || !difference.undenied.is_empty()
         }
         // Where nothing is left, what was there may have denied.
-        None => after.statements.is_empty() || allows_any(after),
+        None => after.statements.is_empty() || has(after, Effect::Allow),
     }
 }
 
-fn allows_any(document: &Document) -> bool {
-    document.statements.iter().any(|statement| statement.effect == Effect::Allow)
+fn has(document: &Document, effect: Effect) -> bool {
+    document.statements.iter().any(|statement| statement.effect == effect)
 }
 
 impl Teller<'_> {
@@ -62,7 +62,7 @@ impl Teller<'_> {
         // Facts keep so many of an hour.
         changes.peek().is_none()
             || changes.any(|change| match &change.what {
-                What::Detach(arn) => self.may_deny(arn, *time),
+                What::Detach(arn) => self.may(Effect::Deny, arn, *time),
                 What::Set(..) | What::Gone => {
                     let Around { others, notes, .. } = self.around;
                     let policy = notes.stands(*others, &self.key.account, &step.policy);
@@ -88,7 +88,7 @@ impl Teller<'_> {
             let policy = notes.policy(*others, account, &step.policy);
             return policy.widens_at(*time, notes).unwrap_or(true);
         }
-        !self.was_attached(step, *time) && self.may_allow(&step.policy, *time)
+        !self.was_attached(step, *time) && self.may(Effect::Allow, &step.policy, *time)
     }
 
     /// Whether the managed policy of a step was attached to the actor before.
@@ -99,23 +99,16 @@ impl Teller<'_> {
         before.is_some_and(|(_, change)| matches!(change.what, What::Attach(_)))
     }
 
-    fn may_allow(&self, arn: &str, time: EventTime) -> bool {
+    /// Whether a managed policy may have a statement with such an effect.
+    fn may(&self, effect: Effect, arn: &str, time: EventTime) -> bool {
         if calls::is_aws_managed(arn) {
             // What takes rights away when it goes gives none when it comes.
-            return calls::managed(arn).1.is_none();
+            let (_, detached) = calls::managed(arn);
+            return (effect == Effect::Deny) == detached.is_some();
         }
         let Around { others, notes, .. } = self.around;
         let document = notes.policy(*others, &self.key.account, arn).at(time, notes);
-        document.is_none_or(|document| allows_any(&document))
-    }
-
-    fn may_deny(&self, arn: &str, time: EventTime) -> bool {
-        if calls::is_aws_managed(arn) {
-            return calls::managed(arn).1.is_some();
-        }
-        let Around { others, notes, .. } = self.around;
-        let document = notes.policy(*others, &self.key.account, arn).at(time, notes);
-        document.is_none_or(|document| document.statements.iter().any(|s| s.effect == Effect::Deny))
+        document.is_none_or(|document| has(&document, effect))
     }
 
     /// Where the facts of a managed policy's attachment to the actor stand.
