@@ -324,10 +324,10 @@ pub(super) fn run(arguments: Arguments) -> Done {
 fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> {
     let detectors = config.detectors().map_err(|(name, e)| Refused(format!("detectors.{name}.{e}")))?;
     let progress = Arc::new(Progress::default());
-    let watch = interrupt::watch(Arc::clone(&progress))?;
+    let resumable = request.resume.clone();
+    let watch = interrupt::watch(Arc::clone(&progress), resumable.as_ref())?;
     let total_bytes = request.files.iter().map(LogFile::bytes).sum();
     let environment = config.environment();
-    let resumable = request.resume.clone();
     let outcome =
         progress::show(&progress, total_bytes, || replay::run(request, &detectors, &environment, &progress));
     drop(watch);

@@ -7,7 +7,7 @@ mod resume;
 mod together;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trailhound_detectors::Environment;
@@ -76,11 +76,23 @@ pub struct Progress {
     pub events: AtomicU64,
     /// Set to stop after the files at hand.
     pub stop: AtomicBool,
-    /// What was learnt is being saved: not to be cut off.
-    pub is_saving: AtomicBool,
+    /// Reads under way: all that may hang, on a silent pipe or network.
+    reads: AtomicUsize,
 }
 
 impl Progress {
+    /// Whether somebody waits for bytes from elsewhere. Whatever else a replay does ends by itself.
+    pub fn is_reading(&self) -> bool {
+        self.reads.load(Ordering::Relaxed) > 0
+    }
+
+    fn reading<T>(&self, read: impl FnOnce() -> T) -> T {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let read = read();
+        self.reads.fetch_sub(1, Ordering::Relaxed);
+        read
+    }
+
     /// Counts a file that was read before, and says whether it was.
     fn was_read(&self, file: &LogFile, was_read: bool) -> bool {
         if was_read {
@@ -94,7 +106,7 @@ impl Progress {
 /// What a replay found and counted.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Everything found, before suppression, in order.
+    /// Everything found, before suppression, in order; nothing when the replay was stopped.
     pub findings: Vec<Finding>,
     /// What became of the input.
     pub tally: Tally,
@@ -135,10 +147,14 @@ pub fn run(
     let facts_out = request.facts_out.clone();
     let span = request.intake.selection.span;
     let Observed { ledgers, mut tally, blind, stopped } = observe(request, progress)?;
-    if let Some(path) = facts_out.as_deref().filter(|_| !stopped) {
-        snapshot::save(&ledgers, path)?;
+    let mut findings = Vec::new();
+    // Of half a trail nothing is told.
+    if !stopped {
+        if let Some(path) = facts_out {
+            snapshot::save(&ledgers, &path)?;
+        }
+        findings = judge(&ledgers, detectors, environment, span);
     }
-    let findings = judge(&ledgers, detectors, environment, span);
     tally.distinct.count();
     Ok(Outcome { findings, tally, blind, keys: ledgers.keys(), stopped })
 }
@@ -182,7 +198,7 @@ pub fn observe(request: Request, progress: &Progress) -> Result<Observed, Replay
     let span = intake.selection.span;
     let (mut resume, before) = match &resume {
         Some(Resumable { file, inputs }) => {
-            let (resume, before) = Resume::open(file, inputs, &intake)?;
+            let (resume, before) = progress.reading(|| Resume::open(file, inputs, &intake))?;
             (Some(resume), before)
         }
         None => (None, None),
@@ -197,7 +213,7 @@ pub fn observe(request: Request, progress: &Progress) -> Result<Observed, Replay
         blind
     });
     if let Some(path) = facts_in.filter(|_| was_blind.is_none()) {
-        workers[0].ledgers.absorb(snapshot::load(&path)?);
+        workers[0].ledgers.absorb(progress.reading(|| snapshot::load(&path))?);
     }
     let listed = files.len();
     files.retain(|file| may_hold(file, span));
@@ -226,9 +242,7 @@ pub fn observe(request: Request, progress: &Progress) -> Result<Observed, Replay
             resume.note(&read);
             if is_stopped || !rest.is_empty() {
                 let (ledgers, tally) = gathered(&mut workers);
-                progress.is_saving.store(true, Ordering::Relaxed);
                 resume.save(&ledgers, &tally, blind(&workers).iter())?;
-                progress.is_saving.store(false, Ordering::Relaxed);
                 // Whose keys they are is found out at the end of the next leg.
                 (workers[0].ledgers, workers[0].tally) = (ledgers, tally);
             }

@@ -125,7 +125,7 @@ impl Road<'_> {
 
     fn take(&self, (place, file): (usize, &LogFile), worker: &mut Worker, stored: &mut Vec<u8>) {
         let judged_before = worker.tally.judged;
-        match self.pace.shelf.read(file, self.pace.max_stored_bytes, stored) {
+        match self.progress.reading(|| self.pace.shelf.read(file, self.pace.max_stored_bytes, stored)) {
             Ok(()) => worker.take(&file.origin(), stored),
             Err(e) if e.is_outage() => {
                 self.progress.stop.store(true, Ordering::Relaxed);

@@ -211,7 +211,8 @@ impl Inner {
             *locked(&self.calls).entry(call.step).or_default() += 1;
             let fate = if call.is_theirs { locked(&self.faults).draw(call.step) } else { Fate::Fine };
             if call.is_theirs && call.step == Step::Fetch {
-                std::thread::sleep(locked(&self.faults).pace);
+                let pace = locked(&self.faults).pace;
+                std::thread::sleep(pace);
             }
             self.spring(&call, TrapMoment::Arrived);
             let answer = match fate {
