@@ -19,6 +19,8 @@ const RECORDS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Held<'a> {
     pub(super) fields: Fields<'a>,
+    /// Who called, where that is known already.
+    pub(super) actor: Option<Arc<Actor>>,
     /// All of it.
     pub(super) text: &'a str,
     pub(super) time: EventTime,
@@ -69,7 +71,7 @@ impl<'a> Block<'a> {
     /// Shows all records as events, and is empty afterwards.
     pub(super) fn show(&mut self, origin: &Origin, tables: &mut Tables, each: &mut impl FnMut(&[Event<'_>])) {
         if !self.held.is_empty() {
-            self.room.show(&self.held, origin, tables, each);
+            self.room.show(&mut self.held, origin, tables, each);
             self.held.clear();
         }
     }
@@ -82,23 +84,24 @@ impl<'a> Block<'a> {
         tables: &mut Tables,
         each: &mut impl FnMut(&[Event<'_>]),
     ) {
-        self.room.show(&[held], origin, tables, each);
+        self.room.show(&mut [held], origin, tables, each);
     }
 }
 
 impl Room {
     fn show(
         &mut self,
-        held: &[Held<'_>],
+        held: &mut [Held<'_>],
         origin: &Origin,
         tables: &mut Tables,
         each: &mut impl FnMut(&[Event<'_>]),
     ) {
         let Self { known, parts } = self;
         // All are named before the first is shown: the tables may still grow.
-        known.extend(held.iter().map(|Held { fields, .. }| {
+        known.extend(held.iter_mut().map(|Held { fields, actor, .. }| {
             let action = Arc::clone(tables.actions.intern(fields.source, fields.name));
-            (action, Arc::clone(tables.actors.intern(&fields.caller.identity())))
+            let actor = actor.take();
+            (action, actor.unwrap_or_else(|| Arc::clone(tables.actors.intern(&fields.caller.identity()))))
         }));
         let mut of_these = emptied(std::mem::take(parts));
         of_these.extend(held.iter().map(|held| held.fields.parts()));

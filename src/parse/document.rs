@@ -9,10 +9,12 @@ use trailhound_detectors::json::MAX_DEPTH;
 use trailhound_detectors::json::walk::{end_of_string, end_of_value, skip_space};
 
 use super::block::Block;
+use super::callers::Callers;
 use super::fields::Sink;
+use super::scan::{self, Aids};
 use super::stops::Stops;
 use super::tape::{Item, TapeReader};
-use super::{Content, MAX_RECORD_BYTES, Parsed, Parser, SkipReason, scan};
+use super::{Content, MAX_RECORD_BYTES, Parsed, Parser, SkipReason};
 
 /// Envelopes inside envelopes are followed so far.
 const MAX_ENVELOPES: usize = 3;
@@ -29,10 +31,11 @@ pub(super) fn read<'r, F: FnMut(&[Event<'_>])>(
     mut sink: Sink<'r, F>,
 ) -> Parsed {
     let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
-    let Parser { stops, tape, block } = parser;
+    let Parser { stops, callers, tape, block } = parser;
     sink.block = Block::in_memory_of(std::mem::take(block));
     stops.fill(text.as_bytes());
-    let mut document = Document { text, stops, tape, sink, start: None, spare: text.len() * 4 + SPARE };
+    let mut document =
+        Document { text, stops, callers, tape, sink, start: None, spare: text.len() * 4 + SPARE };
     document.read();
     let Document { mut sink, .. } = document;
     sink.flush();
@@ -43,6 +46,7 @@ pub(super) fn read<'r, F: FnMut(&[Event<'_>])>(
 struct Document<'r, F> {
     text: &'r str,
     stops: &'r Stops,
+    callers: &'r mut Callers,
     tape: &'r mut TapeReader,
     sink: Sink<'r, F>,
     /// How records of this object begin: up to the colon behind their first key.
@@ -182,8 +186,9 @@ impl<F: FnMut(&[Event<'_>])> Document<'_, F> {
 
     /// Takes the record that begins here the short way. Gives the byte after it, if it is an ordinary one.
     fn scan(&mut self, start: usize) -> Option<usize> {
+        let aids = Aids { stops: self.stops, callers: self.callers, actors: &mut self.sink.tables.actors };
         let held = self.sink.block.next();
-        let end = scan::record(self.text, self.stops, start, &mut held.fields).ok();
+        let end = scan::record(self.text, start, aids, held).ok();
         let text =
             end.and_then(|end| self.text.get(start..end)).filter(|text| text.len() <= MAX_RECORD_BYTES);
         let Some(text) = text else {

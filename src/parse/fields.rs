@@ -124,7 +124,7 @@ impl Held<'_> {
         (action, actor): (&'e Action, &'e Actor),
         parts: &'e Parts<'e>,
     ) -> Event<'e> {
-        let Self { fields, text, time, late } = self;
+        let Self { fields, text, time, late, .. } = self;
         let identity = fields.caller.identity();
         let call = match (fields.shared_event_id, fields.event_id) {
             ("", "") => text,

@@ -5,6 +5,7 @@
 //! record that was seen is either judged or skipped with a reason.
 
 mod block;
+mod callers;
 mod document;
 mod fields;
 mod scan;
@@ -175,6 +176,7 @@ impl Parsed {
 #[derive(Debug, Default)]
 pub struct Parser {
     stops: stops::Stops,
+    callers: callers::Callers,
     tape: tape::TapeReader,
     block: block::Block<'static>,
 }

@@ -4,7 +4,13 @@
 //! unusual (white space, an escape where a field is taken, a surrogate, a great number, deep nesting, an envelope)
 //! makes the scan give up, and the record is read again the thorough way; the scan never decides that a record is bad.
 
-use super::fields::{Caller, Context, Fields, truth};
+use std::sync::Arc;
+
+use trailhound_detectors::ActorTable;
+
+use super::block::Held;
+use super::callers::Callers;
+use super::fields::{Caller, Context, truth};
 use super::stops::Stops;
 
 /// Deeper values are left to the thorough way.
@@ -18,22 +24,27 @@ pub(super) struct Unusual;
 
 type Scanned<T> = Result<T, Unusual>;
 
-/// Reads the record that begins at `start` into `fields`; gives the byte after it.
-pub(super) fn record<'a>(
-    text: &'a str,
-    stops: &Stops,
-    start: usize,
-    fields: &mut Fields<'a>,
-) -> Scanned<usize> {
-    let mut scan = Scan { text, bytes: text.as_bytes(), stops, at: start };
-    scan.members(|scan, key| scan.field(key, fields))?;
+/// What a scan leans on.
+pub(super) struct Aids<'s> {
+    /// The stops of the text.
+    pub(super) stops: &'s Stops,
+    /// Callers met before.
+    pub(super) callers: &'s mut Callers,
+    /// Actors met before.
+    pub(super) actors: &'s mut ActorTable,
+}
+
+/// Reads the record that begins at `start`; gives the byte after it.
+pub(super) fn record<'a>(text: &'a str, start: usize, aids: Aids<'_>, held: &mut Held<'a>) -> Scanned<usize> {
+    let mut scan = Scan { text, bytes: text.as_bytes(), aids, at: start };
+    scan.members(|scan, key| scan.field(key, held))?;
     Ok(scan.at)
 }
 
 struct Scan<'a, 's> {
     text: &'a str,
     bytes: &'a [u8],
-    stops: &'s Stops,
+    aids: Aids<'s>,
     at: usize,
 }
 
@@ -80,7 +91,7 @@ impl<'a> Scan<'a, '_> {
     fn plain_string(&mut self) -> Scanned<&'a str> {
         self.expect(b'"')?;
         let start = self.at;
-        let end = self.stops.next(start);
+        let end = self.aids.stops.next(start);
         self.at = end;
         self.expect(b'"')?;
         self.text.get(start..end).ok_or(Unusual)
@@ -174,7 +185,7 @@ impl<'a> Scan<'a, '_> {
     fn skip_string(&mut self) -> Scanned<()> {
         self.at += 1;
         loop {
-            self.at = self.stops.next(self.at);
+            self.at = self.aids.stops.next(self.at);
             match self.peek()? {
                 b'"' => {
                     self.at += 1;
@@ -231,7 +242,8 @@ impl<'a> Scan<'a, '_> {
 
     /// Looks at the length first: most keys are told by it alone.
     #[inline(always)]
-    fn field(&mut self, key: &[u8], fields: &mut Fields<'a>) -> Scanned<()> {
+    fn field(&mut self, key: &[u8], held: &mut Held<'a>) -> Scanned<()> {
+        let fields = &mut held.fields;
         match (key.len(), key) {
             (7, b"eventID") => fields.event_id = self.scalar()?,
             (8, b"readOnly") => fields.read_only = self.truth()?,
@@ -244,7 +256,7 @@ impl<'a> Scan<'a, '_> {
             (9, b"eventType") => fields.event_type = self.scalar()?,
             (9, b"resources") => fields.resources = self.value()?,
             (11, b"eventSource") => fields.source = self.scalar()?,
-            (12, b"userIdentity") => self.caller(&mut fields.caller)?,
+            (12, b"userIdentity") => self.user_identity(held)?,
             (12, b"errorMessage") => fields.error_message = self.scalar()?,
             (13, b"eventCategory") => fields.category = self.scalar()?,
             (13, b"vpcEndpointId") => fields.vpc_endpoint = self.scalar()?,
@@ -262,6 +274,29 @@ impl<'a> Scan<'a, '_> {
             }
             _ => self.skip_value()?,
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn user_identity(&mut self, held: &mut Held<'a>) -> Scanned<()> {
+        held.actor = None;
+        let caller = &mut held.fields.caller;
+        let (text, start) = (self.text, self.at);
+        let Some(place) = Callers::place(text, start).filter(|_| self.bytes[start] == b'{') else {
+            return self.caller(caller);
+        };
+        let recalled = self.aids.callers.recall(place, text, start);
+        let actor = if let Some(recalled) = recalled {
+            (*caller, self.at) = (recalled.caller, recalled.end);
+            recalled.actor
+        } else {
+            self.caller(caller)?;
+            let text = text.get(start..self.at).ok_or(Unusual)?;
+            let actor = self.aids.actors.intern(&caller.identity());
+            self.aids.callers.remember(place, text, caller, actor);
+            Arc::clone(actor)
+        };
+        held.actor = Some(actor);
         Ok(())
     }
 

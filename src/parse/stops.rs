@@ -20,7 +20,14 @@ impl Stops {
         let mut last = [[0; BLOCK]; 2];
         last[0][..rest.len()].copy_from_slice(rest);
         self.0.clear();
-        self.0.extend(blocks.iter().chain(&last).map(stops_in));
+        // Ordinary logs hold no control characters: looking for where they are is left until there are some.
+        let mut least = u8x16::splat(u8::MAX);
+        self.0.extend(blocks.iter().map(|block| quotes_in(block, &mut least)));
+        if least.to_array().iter().any(|byte| *byte < b' ') {
+            self.0.clear();
+            self.0.extend(blocks.iter().map(stops_in));
+        }
+        self.0.extend(last.iter().map(stops_in));
     }
 
     /// The first stop at or after `from`; behind the end of the text, some place there.
@@ -41,7 +48,19 @@ impl Stops {
     }
 }
 
-/// One bit for each byte of a block, the first byte's lowest.
+/// One bit for each byte of a block, the first byte's lowest, of quotes and backslashes alone. Notes the least bytes.
+#[inline(always)]
+fn quotes_in(block: &[u8; BLOCK], least: &mut u8x16) -> u64 {
+    let (lanes, _) = block.as_chunks::<LANES>();
+    lanes.iter().enumerate().fold(0, |word, (i, lane)| {
+        let bytes = u8x16::new(*lane);
+        *least = least.min(bytes);
+        let stops = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
+        word | u64::from(stops.to_bitmask()) << (LANES * i)
+    })
+}
+
+/// One bit for each byte of a block that is a stop, the first byte's lowest.
 #[inline(always)]
 fn stops_in(block: &[u8; BLOCK]) -> u64 {
     let (lanes, _) = block.as_chunks::<LANES>();
@@ -59,11 +78,18 @@ mod tests {
 
     #[test]
     fn every_stop_is_found_and_nothing_else() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let any: Vec<u8> = (0..1000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let printed: Vec<u8> = any.iter().map(|byte| byte % 96 + 32).collect();
+        for bytes in [any, printed] {
+            finds_every_stop(&bytes);
+        }
+    }
+
+    fn finds_every_stop(bytes: &[u8]) {
         for length in [0, 1, 63, 64, 65, 128, 1000] {
             let text = &bytes[..length];
             let mut stops = Stops::default();
-            stops.fill(&bytes);
+            stops.fill(bytes);
             stops.fill(text);
             let is_stop = |i: &usize| matches!(text.get(*i), None | Some(b'"' | b'\\' | 0..32));
             for from in 0..length {
