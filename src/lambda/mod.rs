@@ -11,8 +11,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use trailhound_detectors::EventTime;
 
@@ -78,9 +79,9 @@ impl Function {
         match envelope::invocation(&payload)? {
             Invocation::Queue(messages) => {
                 let report = self.handle(&messages, &context).await;
-                let failures: Vec<Value> =
-                    report.failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
-                Ok(json!({ "batchItemFailures": failures }))
+                let mut answer = SqsBatchResponse::default();
+                report.failed.iter().for_each(|id| answer.add_failure(id));
+                Ok(serde_json::to_value(answer)?)
             }
             Invocation::Direct(notices) => {
                 let report = self.handle(&[Message { id: DIRECT.to_owned(), notices }], &context).await;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use trailhound_detectors::{Action, Actor, Event, EventTime, Parts};
 
 use super::Tables;
-use super::fields::Fields;
+use super::fields::{Fields, Sitting};
 use crate::ingest::Origin;
 
 /// So many records make a block. All of them and what is made of them should fit into a processor's second cache.
@@ -21,6 +21,8 @@ pub(super) struct Held<'a> {
     pub(super) fields: Fields<'a>,
     /// Who called, where that is known already.
     pub(super) actor: Option<Arc<Actor>>,
+    /// What of the session is known already.
+    pub(super) sitting: Option<Sitting<'a>>,
     /// All of it.
     pub(super) text: &'a str,
     pub(super) time: EventTime,

@@ -2,12 +2,13 @@
 //! looked up, where it is seen first.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use trailhound_detectors::{Actor, Identity};
+use trailhound_detectors::{Actor, EventTime, Identity};
 
-use super::fields::{Caller, Context};
+use super::fields::{Caller, Context, Sitting};
 
 /// So many texts are remembered: an object rarely holds records of more sessions at a time.
 const SLOTS: usize = 512;
@@ -27,12 +28,16 @@ struct Remembered {
     /// Where each part of the caller begins in it, and how long it is.
     parts: [(u16, u16); PARTS],
     mfa: Option<bool>,
+    /// Where the session's name begins in it, and how long it is.
+    session_name: (u16, u16),
+    session_created: Option<EventTime>,
     actor: Arc<Actor>,
 }
 
 /// A caller that was met before.
 pub(super) struct Recalled<'a> {
     pub(super) caller: Caller<'a>,
+    pub(super) sitting: Sitting<'a>,
     pub(super) actor: Arc<Actor>,
     /// The byte after it.
     pub(super) end: usize,
@@ -62,7 +67,8 @@ impl Callers {
         let end = at + known.text.len();
         // A whole object is no beginning of a longer one.
         let text = text.get(at..end).filter(|text| **text == *known.text)?;
-        Some(Recalled { caller: known.caller_in(text)?, actor: Arc::clone(&known.actor), end })
+        let sitting = Sitting { name: text.get(range(known.session_name))?, created: known.session_created };
+        Some(Recalled { caller: known.caller_in(text)?, sitting, actor: Arc::clone(&known.actor), end })
     }
 
     /// Remembers the caller that was read from `text`.
@@ -70,7 +76,7 @@ impl Callers {
         &mut self,
         Place(place): Place,
         text: &str,
-        caller: &Caller<'_>,
+        (caller, sitting): (&Caller<'_>, &Sitting<'_>),
         actor: &Arc<Actor>,
     ) {
         if text.len() > MAX_BYTES {
@@ -80,21 +86,25 @@ impl Callers {
             self.0.resize_with(SLOTS, || None);
         }
         let start = text.as_ptr().addr();
-        let parts = caller.texts().map(|part| match part {
-            "" => Some((0, 0)),
+        // What lies elsewhere is found to be missing below.
+        let place_of = |part: &str| match part {
+            "" => (0, 0),
             part => {
-                let offset = part.as_ptr().addr().checked_sub(start)?;
-                Some((u16::try_from(offset).ok()?, u16::try_from(part.len()).ok()?))
+                let offset = part.as_ptr().addr().wrapping_sub(start);
+                (u16::try_from(offset).unwrap_or(0), u16::try_from(part.len()).unwrap_or(0))
             }
-        });
+        };
         let known = Remembered {
             text: text.into(),
-            parts: parts.map(Option::unwrap_or_default),
+            parts: caller.texts().map(place_of),
             mfa: caller.context.mfa,
+            session_name: place_of(sitting.name),
+            session_created: sitting.created,
             actor: Arc::clone(actor),
         };
-        // Every part lies in the text; what would not is read anew each time.
-        let is_whole = parts.iter().all(Option::is_some) && known.caller_in(text).as_ref() == Some(caller);
+        // Every part lies in the text; a caller of whom that is not so is read anew each time.
+        let is_whole = known.caller_in(text).as_ref() == Some(caller)
+            && text.get(range(known.session_name)) == Some(sitting.name);
         self.0[place] = is_whole.then_some(known);
     }
 }
@@ -103,11 +113,15 @@ impl Remembered {
     #[inline]
     fn caller_in<'a>(&self, text: &'a str) -> Option<Caller<'a>> {
         let mut texts = [""; PARTS];
-        for (part, (start, length)) in texts.iter_mut().zip(self.parts) {
-            *part = text.get(usize::from(start)..usize::from(start) + usize::from(length))?;
+        for (part, place) in texts.iter_mut().zip(self.parts) {
+            *part = text.get(range(place))?;
         }
         Some(Caller::of(texts, self.mfa))
     }
+}
+
+fn range((start, length): (u16, u16)) -> Range<usize> {
+    usize::from(start)..usize::from(start) + usize::from(length)
 }
 
 impl<'a> Caller<'a> {
@@ -165,7 +179,8 @@ mod tests {
         };
         let (actor, place) = (Arc::new(Actor::of(&identity)), Callers::place(TEXT, 0).unwrap());
         let mut callers = Callers::default();
-        callers.remember(place, TEXT, &Caller { identity, ..Caller::default() }, &actor);
+        let caller = Caller { identity, ..Caller::default() };
+        callers.remember(place, TEXT, (&caller, &caller.sitting()), &actor);
         (callers, place, actor)
     }
 
@@ -198,9 +213,9 @@ mod tests {
         let (mut callers, place, actor) = remembering();
         let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(MAX_BYTES));
         assert_eq!(Callers::place(&long, 0), None);
-        callers.remember(place, &long, &Caller::default(), &actor);
+        callers.remember(place, &long, (&Caller::default(), &Sitting::default()), &actor);
         assert!(callers.recall(place, TEXT, 0).is_some());
-        callers.remember(place, "{}", &Caller::default(), &actor);
+        callers.remember(place, "{}", (&Caller::default(), &Sitting::default()), &actor);
         assert!(callers.recall(place, TEXT, 0).is_none() && callers.recall(place, "{}", 0).is_some());
     }
 }

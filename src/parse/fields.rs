@@ -59,6 +59,13 @@ pub(super) struct Context<'a> {
     pub(super) created: &'a str,
 }
 
+/// A session's name, and when it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sitting<'a> {
+    pub(super) name: &'a str,
+    pub(super) created: Option<EventTime>,
+}
+
 /// Where records of one object go: what can be judged becomes an event, the rest is counted.
 pub(super) struct Sink<'r, F> {
     pub(super) origin: &'r Origin,
@@ -124,7 +131,7 @@ impl Held<'_> {
         (action, actor): (&'e Action, &'e Actor),
         parts: &'e Parts<'e>,
     ) -> Event<'e> {
-        let Self { fields, text, time, late, .. } = self;
+        let Self { fields, text, time, late, sitting, .. } = self;
         let identity = fields.caller.identity();
         let call = match (fields.shared_event_id, fields.event_id) {
             ("", "") => text,
@@ -138,7 +145,7 @@ impl Held<'_> {
             timeliness: if *late { Timeliness::Late } else { Timeliness::OnTime },
             action,
             actor,
-            session: fields.caller.session(&identity, fields.from_console),
+            session: fields.caller.session(*sitting, fields.from_console),
             account: first_of([fields.recipient, identity.account, in_file]),
             region: fields.region,
             source_ip: fields.source_ip,
@@ -200,15 +207,21 @@ impl<'a> Caller<'a> {
         Identity { issuer_arn: self.context.issuer_arn, ..self.identity }
     }
 
-    fn session(&self, identity: &Identity<'a>, from_console: Option<bool>) -> Session<'a> {
+    /// What it takes some looking to find.
+    pub(super) fn sitting(&self) -> Sitting<'a> {
+        Sitting { name: self.identity.session_name(), created: EventTime::parse(self.context.created) }
+    }
+
+    fn session(&self, known: Option<Sitting<'a>>, from_console: Option<bool>) -> Session<'a> {
+        let Sitting { name, created } = known.unwrap_or_else(|| self.sitting());
         Session {
-            name: identity.session_name(),
+            name,
             access_key: self.access_key,
-            principal_id: identity.principal_id,
+            principal_id: self.identity.principal_id,
             source_identity: self.context.source_identity,
-            invoked_by: identity.invoked_by,
+            invoked_by: self.identity.invoked_by,
             mfa: self.context.mfa,
-            created: EventTime::parse(self.context.created),
+            created,
             from_console: from_console.unwrap_or(false),
         }
     }

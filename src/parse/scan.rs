@@ -72,8 +72,9 @@ impl<'a> Scan<'a, '_> {
             return Ok(());
         }
         loop {
-            let key = self.plain_string()?.as_bytes();
+            let (start, end) = self.plain()?;
             self.expect(b':')?;
+            let key = self.bytes.get(start..end).ok_or(Unusual)?;
             member(self, key)?;
             match self.peek()? {
                 b',' => self.at += 1,
@@ -89,12 +90,19 @@ impl<'a> Scan<'a, '_> {
     /// The string that begins here, which must be without escapes.
     #[inline(always)]
     fn plain_string(&mut self) -> Scanned<&'a str> {
+        let (start, end) = self.plain()?;
+        self.text.get(start..end).ok_or(Unusual)
+    }
+
+    /// Where that string's text begins and ends.
+    #[inline(always)]
+    fn plain(&mut self) -> Scanned<(usize, usize)> {
         self.expect(b'"')?;
         let start = self.at;
         let end = self.aids.stops.next(start);
         self.at = end;
         self.expect(b'"')?;
-        self.text.get(start..end).ok_or(Unusual)
+        Ok((start, end))
     }
 
     /// A string, number or truth value as text; nothing for anything else.
@@ -107,14 +115,23 @@ impl<'a> Scan<'a, '_> {
         Ok(if text == "null" || text.starts_with(['{', '[']) { "" } else { text })
     }
 
+    #[inline]
     fn truth(&mut self) -> Scanned<Option<bool>> {
-        Ok(truth(self.scalar()?))
+        match self.peek()? {
+            b't' => self.literal(b"true").map(|()| Some(true)),
+            b'f' => self.literal(b"false").map(|()| Some(false)),
+            _ => Ok(truth(self.scalar()?)),
+        }
     }
 
     /// The text of the value that begins here, whatever it is.
+    #[inline]
     fn value(&mut self) -> Scanned<&'a str> {
         let start = self.at;
-        self.skip_value()?;
+        match self.peek()? {
+            b'n' => self.literal(b"null")?,
+            _ => self.skip_value()?,
+        }
         self.text.get(start..self.at).ok_or(Unusual)
     }
 
@@ -211,11 +228,12 @@ impl<'a> Scan<'a, '_> {
         Ok(())
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Scanned<()> {
-        if !self.bytes[self.at..].starts_with(literal) {
+    #[inline(always)]
+    fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Scanned<()> {
+        if self.bytes[self.at..].first_chunk() != Some(literal) {
             return Err(Unusual);
         }
-        self.at += literal.len();
+        self.at += N;
         Ok(())
     }
 
@@ -279,24 +297,24 @@ impl<'a> Scan<'a, '_> {
 
     #[inline]
     fn user_identity(&mut self, held: &mut Held<'a>) -> Scanned<()> {
-        held.actor = None;
+        (held.actor, held.sitting) = (None, None);
         let caller = &mut held.fields.caller;
         let (text, start) = (self.text, self.at);
         let Some(place) = Callers::place(text, start).filter(|_| self.bytes[start] == b'{') else {
             return self.caller(caller);
         };
         let recalled = self.aids.callers.recall(place, text, start);
-        let actor = if let Some(recalled) = recalled {
+        let (actor, sitting) = if let Some(recalled) = recalled {
             (*caller, self.at) = (recalled.caller, recalled.end);
-            recalled.actor
+            (recalled.actor, recalled.sitting)
         } else {
             self.caller(caller)?;
             let text = text.get(start..self.at).ok_or(Unusual)?;
-            let actor = self.aids.actors.intern(&caller.identity());
-            self.aids.callers.remember(place, text, caller, actor);
-            Arc::clone(actor)
+            let (actor, sitting) = (self.aids.actors.intern(&caller.identity()), caller.sitting());
+            self.aids.callers.remember(place, text, (caller, &sitting), actor);
+            (Arc::clone(actor), sitting)
         };
-        held.actor = Some(actor);
+        (held.actor, held.sitting) = (Some(actor), Some(sitting));
         Ok(())
     }
 

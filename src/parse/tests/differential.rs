@@ -45,6 +45,11 @@ impl Ways {
             if let Some(actor) = held.actor {
                 let identity = held.fields.caller.identity();
                 assert_eq!(*actor, Actor::of(&identity), "short way, {time} time: {text}");
+                assert_eq!(
+                    held.sitting,
+                    Some(held.fields.caller.sitting()),
+                    "short way, {time} time: {text}"
+                );
             }
             self.short += usize::from(time == "first");
         }
