@@ -125,9 +125,8 @@ macro_rules! catalogue {
             pub fn observe(&mut self, events: &[Event<'_>]) {
                 let mut bit = 1;
                 $(
-                    for event in events.iter().filter(|event| event.action.claims & bit != 0) {
-                        <$detector>::observe(event, &mut self.$field);
-                    }
+                    let claimed = events.iter().filter(|event| event.action.claims & bit != 0);
+                    <$detector>::observe_each(claimed, &mut self.$field);
                     bit <<= 1;
                 )+
                 debug_assert!(events.iter().all(|e| e.action.claims < bit), "a claim bit beyond the catalogue");

@@ -49,6 +49,14 @@ pub trait Detector: Sized + Send + Sync + 'static {
     /// Grows facts. No thresholds, clock, I/O, randomness or logging. Runs on every claimed event.
     fn observe(event: &Event<'_>, ledger: &mut Ledger<Self::Facts>);
 
+    /// The same for several events, in their order or any other: facts come out alike.
+    fn observe_each<'e, 'a: 'e>(
+        events: impl Iterator<Item = &'e Event<'a>>,
+        ledger: &mut Ledger<Self::Facts>,
+    ) {
+        events.for_each(|event| Self::observe(event, ledger));
+    }
+
     /// Pure and level-triggered: the same facts give the same findings with the same ids. Only findings anchored
     /// inside `around.span` are wanted; others are dropped by the caller.
     fn judge(&self, key: &Key, facts: &Self::Facts, around: &Around<'_, Self::Facts>, out: &mut Vec<Finding>);

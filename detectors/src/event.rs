@@ -56,7 +56,7 @@ pub struct Event<'a> {
     /// Service and call, interned, with what is known about them.
     pub action: &'a Action,
     /// Who called, sessions folded away.
-    pub actor: &'a Actor,
+    pub actor: &'a Arc<Actor>,
     /// The session the actor called in.
     pub session: Session<'a>,
     /// The account whose trail holds the record: `recipientAccountId`, else the caller's, else the file's.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::event::Event;
-use crate::time::EventTime;
 
 /// What actors were seen doing lately: so many different doings, each in the one place that its hash gives it; others push it
 /// out. Not a fact but a shortcut to "this teaches nothing": it is never stored, joined or compared, and facts come out the
@@ -15,15 +15,20 @@ pub struct Lately<const SLOTS: usize> {
     round: u32,
 }
 
+/// As small as can be: what a cache does not hold is waited for.
 #[derive(Debug)]
 struct Slot {
-    actor: Arc<str>,
-    account: Arc<str>,
-    action: u64,
-    context: u64,
-    since: EventTime,
+    actor: Arc<Actor>,
+    /// Where the call was made, if not in the actor's own account.
+    elsewhere: Option<Box<Box<str>>>,
+    doing: u64,
+    /// Seconds since 1970.
+    since: u32,
     round: u32,
 }
+
+/// Spreads contexts over all bits, each to a number of its own.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<const SLOTS: usize> Lately<SLOTS> {
     /// Nothing seen so far counts any longer.
@@ -41,23 +46,25 @@ impl<const SLOTS: usize> Lately<SLOTS> {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        let round = self.round;
-        let (actor, action) = (event.actor, event.action.id.0);
-        let hash = actor.hash ^ action.rotate_left(21) ^ context.rotate_left(42);
+        let (actor, round) = (event.actor, self.round);
+        // One context for each action is told from all others of it; who calls what is told by the action's hash.
+        let doing = event.action.id.0 ^ context.wrapping_mul(ODD);
+        let hash = actor.hash ^ doing.rotate_left(21);
         let slot = &mut self.slots[(hash ^ hash >> 32) as usize % SLOTS];
+        // Times no 32 bits hold are no repeats.
+        let now = u32::try_from(event.time.0).unwrap_or(0);
+        let account = || (*actor.account != *event.account).then_some(event.account);
         let is_repeat = slot.as_ref().is_some_and(|slot| {
-            slot.action == action
-                && slot.context == context
-                && slot.since < event.time
+            slot.doing == doing
+                && slot.since < now
                 && slot.round == round
-                && (Arc::ptr_eq(&slot.actor, &actor.id) || slot.actor == actor.id)
-                && *slot.account == *event.account
+                && (Arc::ptr_eq(&slot.actor, actor) || slot.actor.id == actor.id)
+                && slot.elsewhere.as_ref().map(|elsewhere| &***elsewhere) == account()
         });
         if !is_repeat {
-            let own = *actor.account == *event.account;
-            let account = if own { Arc::clone(&actor.account) } else { event.account.into() };
-            let (actor, since) = (Arc::clone(&actor.id), event.time);
-            *slot = Some(Slot { actor, account, action, context, since, round });
+            let elsewhere = account().map(|account| Box::new(Box::from(account)));
+            let since = u32::try_from(event.time.0).unwrap_or(u32::MAX);
+            *slot = Some(Slot { actor: Arc::clone(actor), elsewhere, doing, since, round });
         }
         is_repeat
     }

@@ -1,5 +1,7 @@
 //! Events for tests: everything ordinary until said otherwise.
 
+use std::sync::Arc;
+
 use crate::action::{Action, stable_hash};
 use crate::actor::{Actor, Identity};
 use crate::catalogue::sort_findings;
@@ -99,7 +101,7 @@ impl<'a> Call<'a> {
             time: self.time,
             timeliness: if self.late { Timeliness::Late } else { Timeliness::OnTime },
             action: &Action::new(&format!("{}.amazonaws.com", self.service), self.name),
-            actor: &Actor::of(&self.identity),
+            actor: &Arc::new(Actor::of(&self.identity)),
             session: Session { name: self.identity.session_name(), ..self.session },
             account: self.account,
             region: self.region,

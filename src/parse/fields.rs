@@ -1,5 +1,7 @@
 //! The fields a record gives, and the event made of them.
 
+use std::sync::Arc;
+
 use trailhound_detectors::action::stable_hash;
 use trailhound_detectors::json::Raw;
 use trailhound_detectors::{
@@ -128,7 +130,7 @@ impl Held<'_> {
     pub(super) fn event<'e>(
         &'e self,
         origin: &'e Origin,
-        (action, actor): (&'e Action, &'e Actor),
+        (action, actor): (&'e Action, &'e Arc<Actor>),
         parts: &'e Parts<'e>,
     ) -> Event<'e> {
         let Self { fields, text, time, late, sitting, .. } = self;

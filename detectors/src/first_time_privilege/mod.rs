@@ -118,7 +118,14 @@ impl Detector for FirstTimePrivilege {
     }
 
     fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-        observe::observe(event, ledger);
+        observe::observe(std::iter::once(event), ledger);
+    }
+
+    fn observe_each<'e, 'a: 'e>(
+        events: impl Iterator<Item = &'e Event<'a>>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
+        observe::observe(events, ledger);
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {

@@ -20,13 +20,21 @@ struct News {
     region: bool,
 }
 
-pub(super) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    if event.actor.kind.is_aws() {
-        return;
-    }
-    if event.succeeded() && !opens_session(event.action) && ledger.memo().is_repeat(event, context(event)) {
-        return;
-    }
+pub(super) fn observe<'e, 'a: 'e>(
+    events: impl Iterator<Item = &'e Event<'a>>,
+    ledger: &mut Ledger<Remembered>,
+) {
+    let memo = ledger.memo();
+    // All are asked about before the first is learnt from: a processor waits for the answers to many such questions at once.
+    let is_news = |event: &&Event<'_>| {
+        let may_repeat = event.succeeded() && !opens_session(event.action);
+        !(event.actor.kind.is_aws() || may_repeat && memo.is_repeat(event, context(event)))
+    };
+    let news: Vec<&Event<'_>> = events.filter(is_news).collect();
+    news.into_iter().for_each(|event| learn(event, ledger));
+}
+
+fn learn(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: facts::ACTOR, account: event.account, entity: &event.actor.id };
     let (remembered, strings, _) = ledger.grow_hashed(key, event.actor.hash);
     let Some(actor) = remembered.grow_actor() else { return };

@@ -35,17 +35,24 @@ const MAX_NAME: usize = 512;
 const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policyId,id,functionName,bucketName,topicArn,\
                      queueUrl,repositoryName,domainName,clusterArn,clusterName,vaultName,apiId,restApiId,policyStoreId";
 
-/// Records everything the event did.
-pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    let sort = ledger.memo().sorts.of(event.action);
-    if sort != Sort::Assumes {
-        tries::observe(event, ledger);
+/// Records everything the events did.
+pub(crate) fn observe<'e, 'a: 'e>(
+    events: impl Iterator<Item = &'e Event<'a>>,
+    ledger: &mut Ledger<Remembered>,
+) {
+    let sorts = &mut ledger.memo().sorts;
+    let sorted: Vec<(&Event<'_>, Sort)> = events.map(|event| (event, sorts.of(event.action))).collect();
+    tries::observe(sorted.iter().filter(|(_, sort)| *sort != Sort::Assumes).map(|(event, _)| *event), ledger);
+    for (event, sort) in sorted {
+        match sort {
+            Sort::Plain => {}
+            Sort::Assumes => steps::of_call(event, steps::role_used(event).as_deref(), ledger),
+            Sort::Telling => record_telling(event, ledger),
+        }
     }
-    match sort {
-        Sort::Plain => return,
-        Sort::Assumes => return steps::of_call(event, steps::role_used(event).as_deref(), ledger),
-        Sort::Telling => {}
-    }
+}
+
+fn record_telling(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let call = calls::of(event.action);
     if call.is_some_and(|call| is_noise(event, call)) {
         return;

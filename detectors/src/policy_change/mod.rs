@@ -114,7 +114,14 @@ impl Detector for PolicyChange {
     }
 
     fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-        extract::observe(event, ledger);
+        extract::observe(std::iter::once(event), ledger);
+    }
+
+    fn observe_each<'e, 'a: 'e>(
+        events: impl Iterator<Item = &'e Event<'a>>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
+        extract::observe(events, ledger);
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {

@@ -58,21 +58,35 @@ fn is_somebody(event: &Event<'_>) -> bool {
         && event.session.invoked_by.is_empty()
 }
 
-/// Records a call that was refused or went through. Late ones open nothing, as the hours they belong to may be closed.
-pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    if !is_somebody(event) || !event.on_time() {
-        return;
-    }
-    let kind = match event.succeeded() {
-        true => StepKind::Done,
-        false if is_refusal(event.error_code) => StepKind::Denied,
-        false => return,
+/// Records calls that were refused or went through. Late ones open nothing, as the hours they belong to may be closed.
+pub(crate) fn observe<'e, 'a: 'e>(
+    events: impl Iterator<Item = &'e Event<'a>>,
+    ledger: &mut Ledger<Remembered>,
+) {
+    let lately = &mut ledger.memo().lately;
+    // All are asked about before the first is recorded: a processor waits for the answers to many such questions at once.
+    let first = |event: &'e Event<'a>| {
+        let kind = kind(event)?;
+        // What is kept is the first of its sort and hour.
+        let context = event.time.hour().cast_unsigned() << 4 | kind as u64;
+        (!lately.is_repeat(event, context)).then_some((event, kind))
     };
-    // What is kept is the first of its sort and hour.
-    let context = event.time.hour().cast_unsigned() << 4 | kind as u64;
-    if ledger.memo().lately.is_repeat(event, context) {
-        return;
+    let first: Vec<(&Event<'_>, StepKind)> = events.filter_map(first).collect();
+    first.into_iter().for_each(|(event, kind)| record(event, kind, ledger));
+}
+
+/// Whether a call was refused or went through, where that matters.
+fn kind(event: &Event<'_>) -> Option<StepKind> {
+    if !is_somebody(event) || !event.on_time() {
+        return None;
     }
+    match event.succeeded() {
+        true => Some(StepKind::Done),
+        false => is_refusal(event.error_code).then_some(StepKind::Denied),
+    }
+}
+
+fn record(event: &Event<'_>, kind: StepKind, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };
     let (facts, strings, _) = ledger.grow_hashed(key, event.actor.hash);
     let action = event.action;
