@@ -30,6 +30,9 @@ import sys
 import tempfile
 import time
 
+# An account that no record is of.
+NOBODY = "999999999999"
+
 PYTHON_LOOP = """
 import collections, gzip, orjson, sys
 count = collections.Counter()
@@ -160,11 +163,16 @@ def main():
                     runs[name].append(figures)
                 print(f"\rround {turn} of {args.runs}: {name:24}", end="", file=sys.stderr)
         print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    except KeyboardInterrupt:
+        if not all(runs.values()):
+            raise
+        print("\ninterrupted: medians of fewer rounds follow", file=sys.stderr)
     finally:
         listing.unlink()
     median = {n: [statistics.median(column) for column in zip(*rows)] for n, rows in runs.items()}
+    nobody = [measure(ours(args, args.folder, "--threads", n, "--accounts", NOBODY))[2] for n in ("1", "2")]
     stored = sum(f.stat().st_size for f in files)
-    print(f"{len(files):,} files, {stored / 1e6:,.0f} MB stored, {events:,} events; median of {args.runs}\n")
+    print(f"{len(files):,} files, {stored / 1e6:,.0f} MB stored, {events:,} events; median of {min(map(len, runs.values()))}\n")
     print(f"| {'':22} | wall s | CPU s | peak MB | events/s | wall ÷ igzip |")
     print(f"|{'-' * 24}|-------:|------:|--------:|---------:|-------------:|")
     yardstick = median.get("igzip", [float("nan")])[0]
@@ -182,6 +190,7 @@ def main():
     ratio("2 threads ÷ 1 thread, speed", "trailhound, 1 thread", "trailhound, 2 threads")
     ratio("speed ÷ Python loop, one core each", "python gzip+orjson", "trailhound, 1 thread", 1)
     ratio("speed ÷ DuckDB, both cores", "duckdb, 2 threads", "trailhound, 2 threads")
+    print(f"peak memory, facts aside (all records read, none judged), 1, 2 threads: {nobody[0]:.0f}, {nobody[1]:.0f} MB")
     if args.source:
         growth(args)
     if args.json:
