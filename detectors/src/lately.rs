@@ -21,14 +21,12 @@ struct Slot {
     actor: Arc<Actor>,
     /// Where the call was made, if not in the actor's own account.
     elsewhere: Option<Box<Box<str>>>,
-    doing: u64,
+    action: u64,
+    context: u64,
     /// Seconds since 1970.
     since: u32,
     round: u32,
 }
-
-/// Spreads contexts over all bits, each to a number of its own.
-const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<const SLOTS: usize> Lately<SLOTS> {
     /// Nothing seen so far counts any longer.
@@ -47,24 +45,25 @@ impl<const SLOTS: usize> Lately<SLOTS> {
             self.slots.resize_with(SLOTS, || None);
         }
         let (actor, round) = (event.actor, self.round);
-        // One context for each action is told from all others of it; who calls what is told by the action's hash.
-        let doing = event.action.id.0 ^ context.wrapping_mul(ODD);
-        let hash = actor.hash ^ doing.rotate_left(21);
+        let action = event.action.id.0;
+        let hash = actor.hash ^ action.rotate_left(21) ^ context.rotate_left(42);
         let slot = &mut self.slots[(hash ^ hash >> 32) as usize % SLOTS];
         // Times no 32 bits hold are no repeats.
         let now = u32::try_from(event.time.0).unwrap_or(0);
         let account = || (*actor.account != *event.account).then_some(event.account);
         let is_repeat = slot.as_ref().is_some_and(|slot| {
-            slot.doing == doing
+            // Each by itself: callers choose what contexts are made of, and must not make one action look like another.
+            slot.action == action
+                && slot.context == context
                 && slot.since < now
                 && slot.round == round
-                && (Arc::ptr_eq(&slot.actor, actor) || slot.actor.id == actor.id)
+                && (Arc::ptr_eq(&slot.actor, actor) || slot.actor == *actor)
                 && slot.elsewhere.as_ref().map(|elsewhere| &***elsewhere) == account()
         });
         if !is_repeat {
             let elsewhere = account().map(|account| Box::new(Box::from(account)));
             let since = u32::try_from(event.time.0).unwrap_or(u32::MAX);
-            *slot = Some(Slot { actor: Arc::clone(actor), elsewhere, doing, since, round });
+            *slot = Some(Slot { actor: Arc::clone(actor), elsewhere, action, context, since, round });
         }
         is_repeat
     }
