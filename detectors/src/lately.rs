@@ -68,3 +68,62 @@ impl<const SLOTS: usize> Lately<SLOTS> {
         is_repeat
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Call, user};
+    use crate::time::EventTime;
+
+    const NOON: EventTime = EventTime(1_700_000_000);
+
+    fn call() -> Call<'static> {
+        Call::new("iam", "ListUsers", NOON.plus(60))
+    }
+
+    /// Whether a call is a repeat of [`call`] a minute earlier.
+    fn repeats(call: &Call<'_>, context: u64) -> bool {
+        let mut lately = Lately::<4>::default();
+        let first = Call { time: NOON, ..self::call() };
+        assert!(!first.with(|event| lately.is_repeat(event, 7)));
+        call.with(|event| lately.is_repeat(event, context))
+    }
+
+    #[test]
+    fn only_the_same_doing_of_the_same_actor_in_the_same_account_repeats() {
+        assert!(repeats(&call(), 7));
+        assert!(!repeats(&call(), 8));
+        assert!(!repeats(&Call { name: "ListRoles", ..call() }, 7));
+        assert!(!repeats(&Call { account: "444455556666", ..call() }, 7));
+        assert!(!repeats(&Call { identity: user("arn:aws:iam::111122223333:user/lee"), ..call() }, 7));
+    }
+
+    /// What was seen at one time says nothing about an earlier one.
+    #[test]
+    fn only_what_is_later_repeats() {
+        for time in [NOON, NOON.plus(-1), EventTime(-1), EventTime(1 << 40)] {
+            assert!(!repeats(&Call { time, ..call() }, 7), "{time:?}");
+        }
+    }
+
+    #[test]
+    fn in_another_account_a_repeat_is_one_there() {
+        let mut lately = Lately::<4>::default();
+        let elsewhere = |time| Call { account: "444455556666", time, ..call() };
+        assert!(!elsewhere(NOON).with(|event| lately.is_repeat(event, 7)));
+        assert!(elsewhere(NOON.plus(1)).with(|event| lately.is_repeat(event, 7)));
+    }
+
+    #[test]
+    fn nothing_repeats_what_was_let_go() {
+        let mut lately = Lately::<4>::default();
+        let is_repeat = |lately: &mut Lately<4>, after| {
+            Call { time: NOON.plus(after), ..call() }.with(|event| lately.is_repeat(event, 7))
+        };
+        assert!(!is_repeat(&mut lately, 0));
+        assert!(is_repeat(&mut lately, 1));
+        lately.let_go();
+        assert!(!is_repeat(&mut lately, 2));
+        assert!(is_repeat(&mut lately, 3));
+    }
+}
