@@ -126,7 +126,7 @@ macro_rules! catalogue {
                 let mut bit = 1;
                 $(
                     let claimed = events.iter().filter(|event| event.action.claims & bit != 0);
-                    <$detector>::observe_each(claimed, &mut self.$field);
+                    <$detector>::observe(claimed, &mut self.$field);
                     bit <<= 1;
                 )+
                 debug_assert!(events.iter().all(|e| e.action.claims < bit), "a claim bit beyond the catalogue");

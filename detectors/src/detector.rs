@@ -46,16 +46,9 @@ pub trait Detector: Sized + Send + Sync + 'static {
     /// Whether events of this action are wanted at all. Asked once an action.
     fn claims(action: &Action) -> bool;
 
-    /// Grows facts. No thresholds, clock, I/O, randomness or logging. Runs on every claimed event.
-    fn observe(event: &Event<'_>, ledger: &mut Ledger<Self::Facts>);
-
-    /// The same for several events, in their order or any other: facts come out alike.
-    fn observe_each<'e, 'a: 'e>(
-        events: impl Iterator<Item = &'e Event<'a>>,
-        ledger: &mut Ledger<Self::Facts>,
-    ) {
-        events.for_each(|event| Self::observe(event, ledger));
-    }
+    /// Grows facts. No thresholds, clock, I/O, randomness or logging. Runs on every claimed event, some at a time; facts come
+    /// out alike however many that are.
+    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Self::Facts>);
 
     /// Pure and level-triggered: the same facts give the same findings with the same ids. Only findings anchored
     /// inside `around.span` are wanted; others are dropped by the caller.

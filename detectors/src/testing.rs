@@ -127,7 +127,7 @@ pub(crate) fn teach<'a, D: Detector>(calls: impl IntoIterator<Item = &'a Call<'a
     for call in calls {
         call.with(|event| {
             if D::claims(event.action) {
-                D::observe(event, &mut ledger);
+                D::observe(std::iter::once(event), &mut ledger);
             }
         });
     }

@@ -33,11 +33,11 @@ pub(super) fn watch(progress: Arc<Progress>, resumable: Option<&Resumable>) -> R
         std::thread::spawn(move || {
             std::thread::sleep(grace);
             // A machine may take long over what is at hand; only reads can take for ever.
-            while !progress.is_reading() {
+            while is_replaying.load(Ordering::Relaxed) {
+                if progress.is_reading() {
+                    end();
+                }
                 std::thread::sleep(POLL);
-            }
-            if is_replaying.load(Ordering::Relaxed) {
-                end();
             }
         });
     })?;

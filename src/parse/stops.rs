@@ -22,12 +22,17 @@ impl Stops {
         self.0.clear();
         // Ordinary logs hold no control characters: looking for where they are is left until there are some.
         let mut least = u8x16::splat(u8::MAX);
-        self.0.extend(blocks.iter().map(|block| quotes_in(block, &mut least)));
+        self.0.extend(blocks.iter().map(|block| {
+            bits(block, |bytes| {
+                least = least.min(bytes);
+                is_quote_or_backslash(bytes)
+            })
+        }));
         if least.to_array().iter().any(|byte| *byte < b' ') {
             self.0.clear();
-            self.0.extend(blocks.iter().map(stops_in));
+            self.0.extend(blocks.iter().map(|block| bits(block, is_stop)));
         }
-        self.0.extend(last.iter().map(stops_in));
+        self.0.extend(last.iter().map(|block| bits(block, is_stop)));
     }
 
     /// The first stop at or after `from`; behind the end of the text, some place there.
@@ -48,28 +53,23 @@ impl Stops {
     }
 }
 
-/// One bit for each byte of a block, the first byte's lowest, of quotes and backslashes alone. Notes the least bytes.
+/// One bit for each byte of a block that is something, the first byte's lowest.
 #[inline(always)]
-fn quotes_in(block: &[u8; BLOCK], least: &mut u8x16) -> u64 {
+fn bits(block: &[u8; BLOCK], mut is_something: impl FnMut(u8x16) -> u8x16) -> u64 {
     let (lanes, _) = block.as_chunks::<LANES>();
     lanes.iter().enumerate().fold(0, |word, (i, lane)| {
-        let bytes = u8x16::new(*lane);
-        *least = least.min(bytes);
-        let stops = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-        word | u64::from(stops.to_bitmask()) << (LANES * i)
+        word | u64::from(is_something(u8x16::new(*lane)).to_bitmask()) << (LANES * i)
     })
 }
 
-/// One bit for each byte of a block that is a stop, the first byte's lowest.
 #[inline(always)]
-fn stops_in(block: &[u8; BLOCK]) -> u64 {
-    let (lanes, _) = block.as_chunks::<LANES>();
-    lanes.iter().enumerate().fold(0, |word, (i, lane)| {
-        let bytes = u8x16::new(*lane);
-        let is_control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
-        let stops = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | is_control;
-        word | u64::from(stops.to_bitmask()) << (LANES * i)
-    })
+fn is_quote_or_backslash(bytes: u8x16) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'))
+}
+
+#[inline(always)]
+fn is_stop(bytes: u8x16) -> u8x16 {
+    is_quote_or_backslash(bytes) | bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes)
 }
 
 #[cfg(test)]

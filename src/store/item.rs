@@ -230,7 +230,7 @@ mod tests {
         fn claims(_: &Action) -> bool {
             false
         }
-        fn observe(_: &Event<'_>, _: &mut Ledger<Count>) {}
+        fn observe<'e, 'a: 'e>(_: impl Iterator<Item = &'e Event<'a>>, _: &mut Ledger<Count>) {}
         fn judge(&self, _: &Key, _: &Count, _: &Around<'_, Count>, _: &mut Vec<Finding>) {}
     }
 

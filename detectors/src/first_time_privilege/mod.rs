@@ -117,14 +117,7 @@ impl Detector for FirstTimePrivilege {
         true
     }
 
-    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-        observe::observe(std::iter::once(event), ledger);
-    }
-
-    fn observe_each<'e, 'a: 'e>(
-        events: impl Iterator<Item = &'e Event<'a>>,
-        ledger: &mut Ledger<Remembered>,
-    ) {
+    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
         observe::observe(events, ledger);
     }
 

@@ -59,8 +59,8 @@ impl Detector for InvocationSurge {
         observe::claims(action)
     }
 
-    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-        observe::observe(event, ledger);
+    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
+        events.for_each(|event| observe::observe(event, ledger));
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {

@@ -113,14 +113,7 @@ impl Detector for PolicyChange {
         true
     }
 
-    fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-        extract::observe(std::iter::once(event), ledger);
-    }
-
-    fn observe_each<'e, 'a: 'e>(
-        events: impl Iterator<Item = &'e Event<'a>>,
-        ledger: &mut Ledger<Remembered>,
-    ) {
+    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
         extract::observe(events, ledger);
     }
 
