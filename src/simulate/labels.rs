@@ -69,6 +69,28 @@ pub struct Label {
 /// A label lists so many key events at most.
 const LISTED: usize = 300;
 
+/// The labels of all plots, one for each plot and detector; none of plots that nothing happened in before the simulated time
+/// ended. `of_firsts` is the detector that tells of what is new.
+pub(super) fn labels(mut plots: Vec<Plot>, of_firsts: &str) -> Vec<Label> {
+    plots.retain(|plot| !plot.label.key_events.is_empty());
+    let is_of_firsts = |plot: &Plot| plot.found_by.first().is_some_and(|(first, _)| *first == of_firsts);
+    let repeats: Vec<usize> = (0..plots.len())
+        .filter(|at| is_of_firsts(&plots[*at]) && plots.iter().any(|earlier| plots[*at].repeats(earlier)))
+        .collect();
+    repeats.into_iter().for_each(|at| plots[at].leave_to_second());
+    plots.into_iter().flat_map(Plot::into_labels).collect()
+}
+
+/// The role of a session's ARN; any other ARN as it is.
+fn sessionless(arn: &str) -> String {
+    match arn.split_once(":assumed-role/") {
+        Some((account, session)) => {
+            format!("{account}:role/{}", session.split('/').next().unwrap_or(session))
+        }
+        None => arn.to_owned(),
+    }
+}
+
 /// Something planted, and which detectors have to say so: one label for each of them.
 pub(super) struct Plot {
     label: Label,
@@ -108,12 +130,26 @@ impl Plot {
         }
     }
 
-    /// The labels, one for each detector; none when the simulated time ended before anything happened.
-    pub(super) fn into_labels(self) -> impl Iterator<Item = Label> {
-        let Self { label, mut found_by } = self;
-        if label.key_events.is_empty() {
-            found_by.clear();
+    /// Whether the same was done before by the same actor, whichever session it was.
+    fn repeats(&self, earlier: &Self) -> bool {
+        // Who does it enters first.
+        let who = |label: &Label| label.actors.first().map(|arn| sessionless(arn));
+        let (label, earlier) = (&self.label, &earlier.label);
+        label.description == earlier.description
+            && label.window[0] > earlier.window[0]
+            && who(label) == who(earlier)
+    }
+
+    /// What has to be found as something new is new once: where another detector should tell of it, that one has to from
+    /// then on, and the first should.
+    fn leave_to_second(&mut self) {
+        if let [(_, first @ Expectation::Must), (_, second @ Expectation::Should), ..] = &mut *self.found_by {
+            std::mem::swap(first, second);
         }
+    }
+
+    fn into_labels(self) -> impl Iterator<Item = Label> {
+        let Self { label, found_by } = self;
         found_by.into_iter().map(move |(detector, expectation)| Label {
             which_detector_should_fire: detector,
             expectation,
@@ -138,5 +174,50 @@ impl Plot {
                 label.files.insert(at, file.to_owned());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Expectation::{Must, Should};
+
+    use super::*;
+
+    fn plot(first: &'static str, session: &str, time: &str) -> Plot {
+        let mut plot = Plot::new(
+            &Options::default(),
+            ("T1098", "makes itself an administrator"),
+            vec![(first, Must), ("policy_change", Should)],
+        );
+        plot.involve(&format!("arn:aws:sts::111122223333:assumed-role/{session}"));
+        plot.involve("arn:aws:iam::111122223333:user/support-temp");
+        if !time.is_empty() {
+            let (event_id, event_name) = (String::new(), String::new());
+            let event = KeyEvent { event_id, event_name, event_time: time.to_owned(), error_code: None };
+            plot.note(event, "file");
+        }
+        plot
+    }
+
+    fn expected(plots: Vec<Plot>) -> Vec<Expectation> {
+        labels(plots, "new").into_iter().map(|label| label.expectation).collect()
+    }
+
+    #[test]
+    fn who_does_the_same_again_is_left_to_the_second_detector() {
+        let (first, again) = (plot("new", "web/i-1", "2026-03-02"), plot("new", "web/i-2", "2026-03-09"));
+        assert_eq!(expected(vec![again, first]), [Should, Must, Must, Should]);
+    }
+
+    #[test]
+    fn others_what_is_not_new_and_what_did_not_happen_repeat_nothing() {
+        let first = || plot("new", "web/i-1", "2026-03-02");
+        assert_eq!(
+            expected(vec![first(), plot("new", "db/i-3", "2026-03-09")]),
+            [Must, Should, Must, Should]
+        );
+        assert_eq!(expected(vec![first(), plot("new", "web/i-1", "")]), [Must, Should]);
+        let known = |time| plot("known", "web/i-1", time);
+        assert_eq!(expected(vec![known("2026-03-02"), known("2026-03-09")]), [Must, Should, Must, Should]);
     }
 }

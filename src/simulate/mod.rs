@@ -222,7 +222,7 @@ pub fn simulate(
         Performance::new(options, &mut world, volume).run(archive, &mut watch)
     })?;
     let accounts = world.accounts.into_iter().map(|account| account.id).collect();
-    let mut labels: Vec<Label> = world.plots.into_iter().flat_map(labels::Plot::into_labels).collect();
+    let mut labels = labels::labels(world.plots, incident::FIRST);
     labels.sort_by(|a, b| a.window.cmp(&b.window));
     write_labels(&folder.join("labels.json"), &labels)?;
     let (files, json_bytes, gzip_bytes) = written.totals();

@@ -20,7 +20,8 @@ use everyday::EVERYDAY;
 use scene::Scene;
 
 const DENIED: &str = "access_denied_spike";
-const FIRST: &str = "first_time_privilege";
+/// The detector that tells of what is new.
+pub(super) const FIRST: &str = "first_time_privilege";
 const POLICY: &str = "policy_change";
 const SURGE: &str = "invocation_surge";
 /// All of them: an attack may well be seen by more than the one that has to see it.
@@ -96,7 +97,7 @@ const INCIDENTS: &[Incident] = &[
     Incident {
         technique: "T1496/T1535",
         description: "large instances are started in a region nobody uses",
-        found_by: &[FIRST],
+        found_by: &[FIRST, SURGE],
         act: cost::mining,
     },
     Incident {
