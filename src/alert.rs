@@ -286,12 +286,12 @@ impl Window {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use trailhound_detectors::finding::{Anchor, FindingActor, Measure};
 
     use super::*;
 
-    fn finding() -> Finding {
+    pub(crate) fn finding() -> Finding {
         let role = "arn:aws:iam::123456789012:role/ci-deploy";
         Finding {
             detector: "access_denied_spike",

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::finding::Finding;
 use crate::first_time_privilege::{self, FirstTimePrivilege};
 use crate::invocation_surge::InvocationSurge;
-use crate::ledger::Ledger;
+use crate::ledger::{Facts, Ledger, Share};
 use crate::policy_change::PolicyChange;
 use crate::story;
 use crate::time::{EventTime, TimeRange};
@@ -75,6 +75,12 @@ macro_rules! catalogue {
         #[derive(Debug)]
         pub struct Detectors {
             $($field: $detector,)+
+        }
+
+        /// What judging keeps at hand from key to key of the same ledgers.
+        #[derive(Debug, Default)]
+        pub struct Notebook {
+            $($field: <<$detector as Detector>::Facts as Facts>::Notes,)+
         }
 
         /// Asks every detector whether it claims an action: one bit each, in the order of [`ENTRIES`].
@@ -170,25 +176,27 @@ macro_rules! catalogue {
             /// Judges every key of every detector for a span of event time. Sorted by time, detector and id, and linked
             /// into stories.
             pub fn judge(&self, ledgers: &Ledgers, environment: &Environment, span: TimeRange) -> Vec<Finding> {
-                let found = (0..ledgers.parts()).map(|part| self.judge_part(ledgers, part, environment, span));
-                self.tell(ledgers, found.flatten().collect(), span)
+                let notebook = Notebook::default();
+                let parts = (0..ledgers.parts()).map(Share::whole);
+                let found = parts.flat_map(|part| self.judge_share((ledgers, part), environment, span, &notebook));
+                self.tell(ledgers, found.collect(), span)
             }
 
-            /// Judges the keys of one part of the ledgers. For [`Detectors::tell`]: in no order, and with findings from
+            /// Judges a share of the keys of the ledgers. For [`Detectors::tell`]: in no order, and with findings from
             /// before the span, which stories may begin with.
-            pub fn judge_part(
+            pub fn judge_share(
                 &self,
-                ledgers: &Ledgers,
-                part: usize,
+                (ledgers, share): (&Ledgers, Share),
                 environment: &Environment,
                 span: TimeRange,
+                notebook: &Notebook,
             ) -> Vec<Finding> {
                 let span = TimeRange { start: span.start.plus(-story::LOOKBACK), ..span };
                 let mut found = Vec::new();
                 $({
-                    let notes = Default::default();
-                    let around = Around { others: &ledgers.$field, environment, span, notes: &notes };
-                    for (key, facts) in ledgers.$field.part(part) {
+                    let notes = &notebook.$field;
+                    let around = Around { others: &ledgers.$field, environment, span, notes };
+                    for (key, facts) in ledgers.$field.share(share) {
                         self.$field.judge(key, facts, &around, &mut found);
                     }
                 })+

@@ -94,6 +94,24 @@ impl Key {
     }
 }
 
+/// One of so many equal shares of the keys in a part of a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which part.
+    pub part: usize,
+    /// Which share of it, from 0.
+    pub nth: usize,
+    /// How many shares it is split into.
+    pub of: usize,
+}
+
+impl Share {
+    /// All of a part.
+    pub fn whole(part: usize) -> Self {
+        Self { part, nth: 0, of: 1 }
+    }
+}
+
 /// The facts of one detector, in one part or several: a key belongs to one of them by its hash, so that threads that
 /// have learnt of the same keys can each join a part.
 #[derive(Debug)]
@@ -303,9 +321,12 @@ impl<F: Facts> Ledger<F> {
         self.parts.len()
     }
 
-    /// The keys of one part with their facts, in no order; none where there is no such part.
-    pub fn part(&self, part: usize) -> impl Iterator<Item = (&Key, &F)> {
-        self.parts.get(part).into_iter().flat_map(|part| &part.table).map(|e| (&e.key, &e.facts))
+    /// The keys of a share with their facts, in no order; none where there is no such part.
+    pub fn share(&self, Share { part, nth, of }: Share) -> impl Iterator<Item = (&Key, &F)> {
+        // Other bits of the hash than parts and tables go by.
+        let is_shared = move |e: &&Entry<F>| (e.hash >> 24) as usize % of.max(1) == nth;
+        let entries = self.parts.get(part).into_iter().flat_map(|part| &part.table);
+        entries.filter(is_shared).map(|e| (&e.key, &e.facts))
     }
 
     /// How many keys.

@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod demo;
 mod detectors;
+mod dresser;
 pub mod exit;
 mod explain_policy;
 mod facts;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::ValueHint;
 
+use super::dresser::Dresser;
 use super::{Done, Refused, columns, config, exit, interrupt, moment, progress};
 use crate::alert::{Alert, Provenance};
 use crate::config::Config;
@@ -20,7 +21,6 @@ use crate::inflate;
 use crate::ingest::{Disk, LogFile, Shelf, local};
 use crate::replay::{self, Outcome, Progress, ReplayError, Request, Resumable};
 use crate::report::{Report, Summary};
-use crate::sink;
 use crate::suppress::{Sifted, sift};
 use crate::whole_file::WholeFile;
 
@@ -311,6 +311,8 @@ pub(super) fn run(arguments: Arguments) -> Done {
     }
 
     let files = outcome.tally.files;
+    // The process ends here: to give facts back piece by piece takes a fiftieth of a long replay.
+    std::mem::forget(outcome);
     Ok(if is_alarming {
         exit::ALERTED
     } else if files.failed + files.cut > 0 {
@@ -353,52 +355,6 @@ fn replay(request: Request, config: &Config) -> anyhow::Result<Option<Outcome>> 
         return Ok(None);
     }
     Ok(Some(outcome))
-}
-
-/// Makes alerts of findings.
-struct Dresser {
-    provenance: Provenance,
-    threads: usize,
-}
-
-impl Dresser {
-    /// What one thread dresses at a time.
-    const PIECE: usize = 256;
-
-    fn alert(&self, finding: Finding) -> Alert {
-        Alert::new(finding, &self.provenance)
-    }
-
-    /// Writes alerts as JSON, one a line, in the order of the findings: dressed on all threads, and only some pieces of them at
-    /// a time.
-    fn write_lines(&self, out: &mut impl Write, findings: Vec<Finding>) -> io::Result<()> {
-        let mut findings = findings.into_iter().peekable();
-        while findings.peek().is_some() {
-            let mut piece = || findings.by_ref().take(Self::PIECE).collect();
-            let pieces: Vec<Vec<Finding>> = (0..self.threads).map(|_| piece()).collect();
-            let written = std::thread::scope(|scope| {
-                let mut pieces = pieces.into_iter();
-                let own = pieces.next().unwrap_or_default();
-                let others: Vec<_> = pieces.map(|piece| scope.spawn(move || self.lines(piece))).collect();
-                let own = self.lines(own);
-                let others = others.into_iter().map(|other| match other.join() {
-                    Ok(lines) => lines,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                });
-                std::iter::once(own).chain(others).collect::<io::Result<Vec<_>>>()
-            })?;
-            for lines in written {
-                out.write_all(&lines)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn lines(&self, findings: Vec<Finding>) -> io::Result<Vec<u8>> {
-        let mut lines = Vec::new();
-        sink::json_lines(&mut lines, findings.into_iter().map(|finding| self.alert(finding)))?;
-        Ok(lines)
-    }
 }
 
 /// Alerts go where they were asked for. The account of the run goes below them for people, and to standard error beside

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use trailhound_detectors::Environment;
 use trailhound_detectors::Finding;
-use trailhound_detectors::catalogue::{Detectors, Ledgers};
+use trailhound_detectors::catalogue::{Detectors, Ledgers, Notebook};
+use trailhound_detectors::ledger::Share;
 use trailhound_detectors::time::{HOUR, TimeRange};
 
 use crate::engine::blind::{BlindSpot, blind_spots};
@@ -32,6 +33,8 @@ const BYTES_BETWEEN_SAVES: u64 = 256 << 20;
 const FILES_BETWEEN_SAVES: usize = 50_000;
 /// A file may be delivered somewhat before the newest event in it, by the clocks of those who wrote them.
 const CLOCK_SLACK: i64 = HOUR;
+/// Shares of a part of the facts that threads take to judge.
+const SHARES: usize = 16;
 
 /// What to replay, and how.
 #[derive(Debug)]
@@ -112,8 +115,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// What the trail does not contain.
     pub blind: Vec<BlindSpot>,
-    /// How many keys are remembered, by detector.
-    pub keys: Vec<(&'static str, usize)>,
+    /// What was learnt.
+    pub ledgers: Ledgers,
     /// The replay was stopped before the last file.
     pub stopped: bool,
 }
@@ -156,20 +159,33 @@ pub fn run(
         findings = judge(&ledgers, detectors, environment, span);
     }
     tally.distinct.count();
-    Ok(Outcome { findings, tally, blind, keys: ledgers.keys(), stopped })
+    Ok(Outcome { findings, tally, blind, ledgers, stopped })
 }
 
-/// Judges each part of the facts on a thread of its own.
+/// Judges on as many threads as the facts have parts. Some keys take much longer than others, so threads take small shares.
 fn judge(
     ledgers: &Ledgers,
     detectors: &Detectors,
     environment: &Environment,
     span: TimeRange,
 ) -> Vec<Finding> {
-    let judge = |part| detectors.judge_part(ledgers, part, environment, span);
+    let threads = ledgers.parts();
+    let of = if threads == 1 { 1 } else { SHARES };
+    let next = AtomicUsize::new(0);
+    let judge = || {
+        let (mut found, notebook) = (Vec::new(), Notebook::default());
+        loop {
+            let taken = next.fetch_add(1, Ordering::Relaxed);
+            let share = Share { part: taken / of, nth: taken % of, of };
+            if share.part >= threads {
+                return found;
+            }
+            found.append(&mut detectors.judge_share((ledgers, share), environment, span, &notebook));
+        }
+    };
     let found = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..ledgers.parts()).map(|part| scope.spawn(move || judge(part))).collect();
-        let mut found = judge(0);
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(judge)).collect();
+        let mut found = judge();
         for other in others {
             found.append(&mut other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
