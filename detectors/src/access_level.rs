@@ -4,9 +4,9 @@
 //! the spellings in which CloudTrail differs stand there. The first word of a name tells the level of most actions, so
 //! the table holds words, and those actions a word is wrong about. What no word tells counts as a write.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// What sort of access a call needs, mildest first.
@@ -57,7 +57,7 @@ impl AccessLevel {
 
 const ANY_SERVICE: &str = "*";
 
-static TABLE: LazyLock<BTreeMap<(&'static str, &'static str), AccessLevel>> =
+static TABLE: LazyLock<HashMap<(&'static str, &'static str), AccessLevel>> =
     LazyLock::new(|| rows(include_str!("../data/access_levels.tsv")).collect());
 
 fn rows(table: &'static str) -> impl Iterator<Item = ((&'static str, &'static str), AccessLevel)> {

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::actor::Actor;
+use crate::event_id::EventId;
+use crate::finding::{Circumstances, Evidence};
 use crate::json::{Raw, Value};
+use crate::strings::Strings;
 use crate::time::EventTime;
 
 /// What facts count an event as: a 64-bit hash of the id of the *call* (`sharedEventID` when the record has one, else
@@ -95,6 +98,22 @@ impl Event<'_> {
         self.error_code.is_empty() && self.error_message.is_empty()
     }
 
+    /// The record as evidence: the same for all detectors, whoever asks first shares what repeats in it through `strings`.
+    pub fn evidence(&self, strings: &mut Strings) -> Evidence {
+        self.evidence_with(|| strings.circumstances(self, self.error_code))
+    }
+
+    /// The same where the circumstances are at hand already.
+    pub(crate) fn evidence_with(&self, circumstances: impl FnOnce() -> Arc<Circumstances>) -> Evidence {
+        let make = || Evidence {
+            time: self.time,
+            event_id: EventId::new(self.event_id),
+            object: Arc::clone(self.object),
+            circumstances: circumstances(),
+        };
+        self.parts.evidence.get_or_init(make).clone()
+    }
+
     /// What facts of windows may count: records on time.
     pub fn on_time(&self) -> bool {
         self.timeliness == Timeliness::OnTime
@@ -136,6 +155,8 @@ pub struct Parts<'a> {
     /// `serviceEventDetails`.
     pub service_details: Raw<'a>,
     opened: [OnceCell<Value>; 5],
+    /// The record as evidence, made when the first detector wants it.
+    evidence: OnceCell<Evidence>,
 }
 
 impl<'a> Parts<'a> {
@@ -147,7 +168,15 @@ impl<'a> Parts<'a> {
         resources: Raw<'a>,
         service_details: Raw<'a>,
     ) -> Self {
-        Self { request, response, additional, resources, service_details, opened: Default::default() }
+        Self {
+            request,
+            response,
+            additional,
+            resources,
+            service_details,
+            opened: Default::default(),
+            evidence: OnceCell::new(),
+        }
     }
 
     /// `requestParameters`, opened; `Null` when absent.

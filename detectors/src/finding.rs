@@ -96,11 +96,6 @@ impl std::ops::Deref for Evidence {
 }
 
 impl Evidence {
-    /// Evidence of one event; what repeats is shared through `strings`.
-    pub fn of(event: &Event<'_>, strings: &mut Strings) -> Self {
-        Self::with_code(event, event.error_code, strings)
-    }
-
     /// Whether both are of the same record, in whichever object each of them stands.
     pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
         self.time == other.time
@@ -108,14 +103,13 @@ impl Evidence {
             && self.circumstances == other.circumstances
     }
 
-    /// Evidence of one event that failed with another code than the record has.
+    /// Evidence of an event that failed with another code than the record has.
     pub fn with_code(event: &Event<'_>, error_code: &str, strings: &mut Strings) -> Self {
-        Self {
-            time: event.time,
-            event_id: EventId::new(event.event_id),
-            object: Arc::clone(event.object),
-            circumstances: strings.circumstances(event, error_code),
+        let evidence = event.evidence(strings);
+        if error_code == event.error_code {
+            return evidence;
         }
+        Self { circumstances: strings.circumstances(event, error_code), ..evidence }
     }
 }
 

@@ -13,11 +13,18 @@ use crate::joined::Joined;
 
 /// Strings and sets of strings that repeat, kept once: objects, addresses, names. Sharing is for memory and speed alone;
 /// what is shared compares equal to what is not.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Strings {
     table: HashTable<(u64, Arc<str>)>,
     circumstances: Recent<Told>,
+    /// One of its own: threads would get into each other's way counting who holds the one of the standard library.
     empty: Arc<str>,
+}
+
+impl Default for Strings {
+    fn default() -> Self {
+        Self { table: HashTable::new(), circumstances: Recent::default(), empty: Arc::from("") }
+    }
 }
 
 impl Strings {

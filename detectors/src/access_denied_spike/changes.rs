@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, stable_hash};
 use crate::event::Event;
+use crate::event_id::EventId;
 use crate::json::{Member, Raw};
 use crate::lattice::{Join, Set};
 use crate::ledger::Strings;
@@ -17,7 +18,7 @@ use crate::time::{EventTime, MINUTE};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Change {
     pub(crate) time: EventTime,
-    pub(crate) event_id: Arc<str>,
+    pub(crate) event_id: EventId,
     /// Who changed it.
     pub(crate) actor: Arc<str>,
     /// `service:name`.
@@ -33,6 +34,11 @@ struct Earliest(BTreeSet<Change>);
 
 impl Earliest {
     const KEPT: usize = 8;
+
+    /// Whether a change of this time may be among them.
+    fn wants(&self, time: EventTime) -> bool {
+        self.0.len() < Self::KEPT || self.0.last().is_none_or(|last| time <= last.time)
+    }
 
     fn insert(&mut self, change: Change) {
         self.0.insert(change);
@@ -81,15 +87,18 @@ impl Changes {
         {
             self.fresh_roles.0.insert((stable_hash(role.as_bytes()), stretch(event.time)));
         }
-        if name != "CreateRole" {
-            let change = Change {
+        if name == "CreateRole" {
+            return;
+        }
+        let earliest = self.policies.entry(stretch(event.time)).or_default();
+        if earliest.wants(event.time) {
+            earliest.insert(Change {
                 time: event.time,
-                event_id: event.event_id.into(),
+                event_id: EventId::new(event.event_id),
                 actor: Arc::clone(&event.actor.id),
                 action: Arc::clone(&event.action.label),
                 target: strings.share(&target(&event.parts.request)),
-            };
-            self.policies.entry(stretch(event.time)).or_default().insert(change);
+            });
         }
     }
 

@@ -1,8 +1,8 @@
 //! Whether an event tells of a refusal, and of which sort.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use memchr::memmem::Finder;
 
 use super::message::{Messages, Refusal};
@@ -37,7 +37,7 @@ enum Code {
     Other,
 }
 
-static CODES: LazyLock<BTreeMap<&'static str, Code>> = LazyLock::new(|| {
+static CODES: LazyLock<HashMap<&'static str, Code>> = LazyLock::new(|| {
     include_str!("../../data/denied_codes.tsv")
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -96,6 +96,9 @@ impl Code {
 pub(crate) fn refusal<'a>(event: &Event<'a>, messages: &mut Messages) -> Option<(Sort, Refusal<'a>)> {
     if &*event.action.service == "signin" {
         return failed_sign_in(event).map(|sort| (sort, Refusal::default()));
+    }
+    if event.succeeded() {
+        return None;
     }
     let code = Code::of(event.error_code);
     if code == Code::Other || (code == Code::Message && !Refusal::may_be_in(event.error_message)) {

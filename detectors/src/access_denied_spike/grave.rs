@@ -1,8 +1,8 @@
 //! Calls that are grave when refused.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::access_level::AccessLevel;
@@ -28,7 +28,7 @@ pub(crate) struct GraveCall {
     pub(crate) does: &'static str,
 }
 
-static TABLE: LazyLock<BTreeMap<(&'static str, &'static str), GraveCall>> = LazyLock::new(|| {
+static TABLE: LazyLock<HashMap<(&'static str, &'static str), GraveCall>> = LazyLock::new(|| {
     include_str!("../../data/sensitive_actions.tsv")
         .lines()
         .filter(|line| !line.starts_with('#'))

@@ -10,7 +10,6 @@ use super::message::{Messages, Refusal};
 use crate::action::stable_hash;
 use crate::actor::ActorKind;
 use crate::event::Event;
-use crate::finding::Evidence;
 use crate::json::str_at;
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::strings::{Recent, Strings, mixed};
@@ -67,14 +66,13 @@ struct Lesson<'a> {
     message: Refusal<'a>,
     /// The actor's id; of a sign-in without an identity the name that was typed in, if the log tells it.
     who: &'a str,
-    /// What is the same under every key, made when the first wants it.
-    evidence: Option<Evidence>,
+    /// The same under every key, made when the first wants it.
     refused: Option<Arc<Refused>>,
 }
 
 impl<'a> Lesson<'a> {
     fn of(event: &'a Event<'a>, message: Refusal<'a>) -> Self {
-        Self { event, message, who: who(event), evidence: None, refused: None }
+        Self { event, message, who: who(event), refused: None }
     }
 
     fn teach(&mut self, sort: Sort, ledger: &mut Ledger<Remembered>) {
@@ -137,19 +135,14 @@ impl<'a> Lesson<'a> {
         if key.entity == self.who {
             facts.kinds.0.insert(event.actor.kind);
         }
+        // What is late is counted nowhere, and remembered all the same.
+        let refused = self.refused(lately, strings);
         if event.on_time() {
-            let sighting = Sighting {
-                evidence: self.evidence(strings).clone(),
-                refused: self.refused(lately, strings),
-                party: self.share(party, strings),
-            };
+            let sighting =
+                Sighting { evidence: event.evidence(strings), refused, party: self.share(party, strings) };
             facts.windows.minute(event.time).insert(event.call.0, sighting);
         }
         (facts, strings)
-    }
-
-    fn evidence(&mut self, strings: &mut Strings) -> &Evidence {
-        self.evidence.get_or_insert_with(|| Evidence::of(self.event, strings))
     }
 
     fn refused(&mut self, lately: &mut Lately, strings: &mut Strings) -> Arc<Refused> {
@@ -164,11 +157,7 @@ impl<'a> Lesson<'a> {
     /// The first of each action of a day. What people click in the console is no probing, unless it is grave.
     fn remember_action(&mut self, facts: &mut Remembered, strings: &mut Strings) {
         let event = self.event;
-        // What is late was counted nowhere, and is remembered all the same.
-        let grave = match &self.refused {
-            Some(refused) => refused.grave.clone(),
-            None => grave_label(event, &self.message).map(|label| strings.share(label)),
-        };
+        let grave = self.refused.as_ref().and_then(|refused| refused.grave.clone());
         if grave.is_some() || !event.session.from_console {
             self.remember(&grave.unwrap_or_else(|| Arc::clone(&event.action.label)), facts, strings);
         }
@@ -177,7 +166,7 @@ impl<'a> Lesson<'a> {
     fn remember(&mut self, what: &str, facts: &mut Remembered, strings: &mut Strings) {
         let event = self.event;
         let firsts = facts.firsts.entry(event.time.day()).or_default();
-        firsts.remember((what, event.time), strings, |strings| self.evidence(strings).clone());
+        firsts.remember((what, event.time), strings, |strings| event.evidence(strings));
     }
 
     /// A sign-in that succeeded, which says how those that failed ended.
@@ -191,7 +180,7 @@ impl<'a> Lesson<'a> {
             let (facts, strings) = ledger.grow(key);
             let first = facts.sign_ins.entry(event.time.hour()).or_default();
             if first.wants(event.time) {
-                first.insert(self.evidence(strings).clone());
+                first.insert(event.evidence(strings));
             }
         }
     }

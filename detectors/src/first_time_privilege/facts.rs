@@ -206,7 +206,7 @@ pub(super) fn touch(uses: &mut Stretches<Evidence>, event: &Event<'_>, strings: 
     uses.touch(
         event.time,
         |known| (&EventId::new(event.event_id), event.object) <= (&known.event_id, &known.object),
-        || Evidence::of(event, strings),
+        || event.evidence(strings),
     )
 }
 

@@ -12,7 +12,6 @@ use super::told::{Place, Story, Telling, Told, unversioned};
 use crate::action::{Action, stable_hash};
 use crate::actor::account_of_arn;
 use crate::event::{Category, Event};
-use crate::event_id::EventId;
 use crate::finding::Evidence;
 use crate::json::{self, Member, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
@@ -95,7 +94,6 @@ fn invocation(event: &Event<'_>, row: &Row, outcome: Outcome, ledger: &mut Ledge
         names: names.as_slice(),
         target_hash: target.hash,
         trigger,
-        event_id: OnceCell::new(),
         place: OnceCell::new(),
     };
     for subject in row.family.traits().subjects {
@@ -130,7 +128,6 @@ fn change(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         target_hash: event.action.id.0,
         measure: Measure::of(event, Family::Api, &[]).map(Arc::new),
         trigger: Cow::Borrowed(""),
-        event_id: OnceCell::new(),
         place: OnceCell::new(),
     };
     counted.count(Subject::Target, (key, stable_hash(entity.as_bytes())), ledger);
@@ -162,9 +159,7 @@ struct Counted<'a> {
     measure: Option<Arc<Measure>>,
     /// What made a service call a function.
     trigger: Cow<'a, str>,
-    /// The same under every key, made when the first wants it.
-    event_id: OnceCell<EventId>,
-    /// Where what is told of it stands.
+    /// Where what is told of it stands, once it is wanted.
     place: OnceCell<Place>,
 }
 
@@ -214,12 +209,7 @@ impl<'a> Counted<'a> {
     }
 
     fn evidence(&self, (told, strings): (&mut Told, &mut Strings)) -> Evidence {
-        Evidence {
-            time: self.event.time,
-            event_id: self.event_id.get_or_init(|| EventId::new(self.event.event_id)).clone(),
-            object: Arc::clone(self.event.object),
-            circumstances: self.story(told, strings).circumstances(),
-        }
+        self.event.evidence_with(|| self.story(told, strings).circumstances())
     }
 
     /// What is told of the call under a key.

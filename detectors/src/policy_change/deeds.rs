@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::actor::ActorKind;
 use crate::event::Event;
 use crate::finding::Severity;
+use crate::joined::Joined;
 use crate::policy_change::calls::Call;
 use crate::policy_change::documents::Digest;
 use crate::policy_change::extract;
-use crate::policy_change::facts::What;
-use crate::policy_change::lifts::Lifts;
+use crate::policy_change::facts::{Doing, What};
+use crate::policy_change::steps::Draft;
 use crate::strings::{Recent, mixed};
 
 /// Calls with longer parameters, bytes, are read every time.
@@ -40,18 +41,15 @@ impl From<What> for Effect {
 pub(crate) struct Deed {
     /// The resource's key.
     pub(crate) entity: Box<str>,
-    /// The sort of thing changed.
-    pub(crate) thing: Arc<str>,
-    /// Its ARN or name.
-    pub(crate) id: Arc<str>,
-    /// The call's region.
-    pub(crate) region: Arc<str>,
-    /// What was done.
-    pub(crate) effect: Effect,
+    pub(crate) doing: Arc<Doing>,
+    /// The text of the document it refers to.
+    pub(crate) text: Option<Arc<str>>,
     /// How grave that is by itself.
     pub(crate) weight: Severity,
-    /// Whether it may let the caller itself in.
-    pub(crate) lifts: Lifts,
+    /// The step of the caller it is.
+    pub(crate) step: Option<Draft>,
+    /// Who got a policy by it: see [`held::holder`](super::held::holder).
+    pub(crate) holder: Option<Box<str>>,
 }
 
 /// All a call did.
@@ -71,7 +69,7 @@ pub(crate) struct Read(Recent<Known>);
 struct Known {
     action: u64,
     /// Parameters, answer (where it counts), account, region, the caller's id and name.
-    texts: [Box<str>; 6],
+    texts: Joined<6>,
     flags: (ActorKind, bool, bool),
     deeds: Arc<Deeds>,
 }
@@ -92,14 +90,13 @@ impl Read {
         let flags = (actor.kind, event.succeeded(), extract::is_omitted(event));
         let hash = mixed(action, texts);
         // The texts themselves are compared: who could make two of one hash must not hide one behind the other.
-        let is_same = |known: &Known| {
-            known.action == action && known.flags == flags && known.texts.iter().map(|t| &**t).eq(texts)
-        };
+        let is_same =
+            |known: &Known| known.action == action && known.flags == flags && known.texts.is(&texts);
         if let Some(known) = self.0.get(hash, is_same) {
             return Arc::clone(&known.deeds);
         }
         let deeds = Arc::new(extract::read(event, call));
-        self.0.keep(hash, Known { action, texts: texts.map(Into::into), flags, deeds: Arc::clone(&deeds) });
+        self.0.keep(hash, Known { action, texts: Joined::of(&texts), flags, deeds: Arc::clone(&deeds) });
         deeds
     }
 }

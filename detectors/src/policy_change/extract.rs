@@ -13,7 +13,7 @@ use crate::policy_change::analysis::Kind;
 use crate::policy_change::at_hand::Sort;
 use crate::policy_change::calls::{self, Call, DocumentRow, Holds, Special};
 use crate::policy_change::deeds::{Deed, Deeds, Effect};
-use crate::policy_change::facts::{Change, Remembered, Version, What};
+use crate::policy_change::facts::{Change, Doing, Remembered, Version, What};
 use crate::policy_change::lifts::Lifts;
 use crate::policy_change::{held, network, path, shares, steps, tries};
 
@@ -46,7 +46,9 @@ pub(crate) fn observe<'e, 'a: 'e>(
     for (event, sort) in sorted {
         match sort {
             Sort::Plain => {}
-            Sort::Assumes => steps::of_call(event, steps::role_used(event).as_deref(), ledger),
+            Sort::Assumes => {
+                steps::take(event, steps::of_call(event, steps::role_used(event).as_ref()), ledger);
+            }
             Sort::Telling => record_telling(event, ledger),
         }
     }
@@ -65,8 +67,11 @@ fn record_telling(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     for deed in &deeds.deeds {
         record(deed, event, ledger);
     }
+    let of_changes = deeds.deeds.iter().filter_map(|deed| deed.step.clone());
     if call.is_some() || is_carrier {
-        steps::of_call(event, deeds.role.as_deref(), ledger);
+        steps::take(event, of_changes.chain(steps::of_call(event, deeds.role.as_ref())), ledger);
+    } else {
+        steps::take(event, of_changes, ledger);
     }
 }
 
@@ -74,24 +79,13 @@ fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: RESOURCE, account: event.account, entity: &deed.entity };
     let (facts, strings) = ledger.grow(key);
     let change = Change {
-        what: deed.effect.what.clone(),
-        thing: Arc::clone(&deed.thing),
-        id: Arc::clone(&deed.id),
-        action: event.action.id.0,
-        actor: Arc::clone(&event.actor.id),
-        actor_kind: event.actor.kind,
-        region: Arc::clone(&deed.region),
+        doing: Arc::clone(&deed.doing),
         evidence: Evidence::with_code(event, failure(event), strings),
         weight: deed.weight,
     };
-    let step = steps::of_change(event, &change, deed);
-    let holder = held::holder(&change);
-    facts.insert(event.time, event.call, change, deed.effect.text.as_ref());
-    if let Some(holder) = holder {
-        held::observe(event.account, &holder, &deed.entity, ledger);
-    }
-    if let Some(step) = step {
-        steps::take(event, step, ledger);
+    facts.insert(event.time, event.call, change, deed.text.as_ref());
+    if let Some(holder) = &deed.holder {
+        held::observe(event.account, holder, &deed.entity, ledger);
     }
 }
 
@@ -442,14 +436,27 @@ impl Reader<'_, '_> {
     fn change_of(&mut self, subject: &str, facet: &str, effect: Effect) {
         let event = self.event;
         let (thing, id) = subject_in(event, subject);
-        self.deeds.push(Deed {
-            entity: entity(event, thing, &id, facet).into(),
+        let entity: Box<str> = entity(event, thing, &id, facet).into();
+        let lifts = Lifts::of(event, thing, &id, &effect);
+        let Effect { what, text } = effect;
+        let weight = what.graveness(text.as_deref());
+        let doing = Doing {
+            what,
             thing: thing.into(),
             id: name(&id),
+            action: event.action.id.0,
+            actor: Arc::clone(&event.actor.id),
+            actor_kind: event.actor.kind,
             region: event.region.into(),
-            weight: effect.what.graveness(effect.text.as_deref()),
-            lifts: Lifts::of(event, thing, &id, &effect),
-            effect,
+        };
+        let gave = event.succeeded().then_some(&doing);
+        self.deeds.push(Deed {
+            step: gave.and_then(|doing| steps::of_change(event, (doing, weight), (&entity, lifts))),
+            holder: gave.and_then(held::holder).map(Into::into),
+            doing: doing.into(),
+            entity,
+            text,
+            weight,
         });
     }
 }

@@ -86,6 +86,17 @@ pub(crate) struct Opening {
 /// One change, and who made it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Change {
+    /// What was done, by whom: kept once for all calls that did the same. Its fields are read as the change's own.
+    pub(crate) doing: Arc<Doing>,
+    /// The record.
+    pub(crate) evidence: Evidence,
+    /// How grave it is by itself: see [`What::graveness`]. Follows from what was done.
+    pub(crate) weight: Severity,
+}
+
+/// What somebody does to something, whenever it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Doing {
     /// What was done.
     pub(crate) what: What,
     /// The sort of thing changed.
@@ -100,10 +111,14 @@ pub(crate) struct Change {
     pub(crate) actor_kind: ActorKind,
     /// The region.
     pub(crate) region: Arc<str>,
-    /// The record.
-    pub(crate) evidence: Evidence,
-    /// How grave it is by itself: see [`What::graveness`]. Follows from what was done.
-    pub(crate) weight: Severity,
+}
+
+impl std::ops::Deref for Change {
+    type Target = Doing;
+
+    fn deref(&self) -> &Doing {
+        &self.doing
+    }
 }
 
 impl Change {

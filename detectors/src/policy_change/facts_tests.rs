@@ -14,7 +14,7 @@ fn change((.., document, weight, succeeded): Told) -> (Change, Option<Arc<str>>)
         error_code: (!succeeded).then(|| "AccessDenied".into()),
         ..Default::default()
     };
-    let change = Change {
+    let doing = Doing {
         what,
         thing: "user".into(),
         id: "kim".into(),
@@ -22,6 +22,9 @@ fn change((.., document, weight, succeeded): Told) -> (Change, Option<Arc<str>>)
         actor: "lee".into(),
         actor_kind: ActorKind::User,
         region: "eu-west-1".into(),
+    };
+    let change = Change {
+        doing: doing.into(),
         evidence: Evidence {
             time: EventTime(0),
             event_id: "e".into(),

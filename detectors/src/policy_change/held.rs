@@ -14,7 +14,7 @@ use crate::policy_change::analysis::{Kind, Setting};
 use crate::policy_change::calls;
 use crate::policy_change::document::Document;
 use crate::policy_change::extract::{RESOURCE, holder_name};
-use crate::policy_change::facts::{Change, Remembered, What};
+use crate::policy_change::facts::{Doing, Remembered, What};
 use crate::policy_change::notes::{Notes, Policy};
 use crate::policy_change::verdict::Code;
 use crate::time::EventTime;
@@ -42,11 +42,11 @@ impl Join for Place {
     }
 }
 
-/// The user, role or group that a change gave a policy, as `group/NAME`.
-pub(crate) fn holder(change: &Change) -> Option<String> {
-    let gives = matches!(change.what, What::Set(Kind::Identity, _) | What::Attach(_)) && change.succeeded();
-    (gives && matches!(&*change.thing, "user" | "role" | "group"))
-        .then(|| format!("{}/{}", change.thing, holder_name(&change.id)))
+/// The user, role or group that gets a policy, as `group/NAME`.
+pub(crate) fn holder(doing: &Doing) -> Option<String> {
+    let gives = matches!(doing.what, What::Set(Kind::Identity, _) | What::Attach(_));
+    (gives && matches!(&*doing.thing, "user" | "role" | "group"))
+        .then(|| format!("{}/{}", doing.thing, holder_name(&doing.id)))
 }
 
 /// Remembers where a policy of a holder stands.

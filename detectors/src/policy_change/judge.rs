@@ -262,7 +262,8 @@ impl Judge<'_> {
             What::Attach(arn) if !self.state.attached => self.policy(arn, time),
             _ => None,
         };
-        let (Some(new), Some(holder)) = (new, held::holder(change)) else { return };
+        let holder = held::holder(change).filter(|_| change.succeeded());
+        let (Some(new), Some(holder)) = (new, holder) else { return };
         let account = &*self.key.account;
         let others = self.around.others;
         let held = notes.held(others, account, &holder);

@@ -18,9 +18,8 @@ use crate::json::Member;
 use crate::lattice::Join;
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
-use crate::policy_change::deeds::Deed;
 use crate::policy_change::extract::{cut_name, holder_name, name};
-use crate::policy_change::facts::{Change, Remembered, What};
+use crate::policy_change::facts::{Doing, Remembered, What};
 use crate::policy_change::full::Hour;
 use crate::policy_change::lifts::Lifts;
 use crate::policy_change::{calls, path};
@@ -91,7 +90,8 @@ pub(crate) const GROUP: &str = "group/";
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Steps {
-    taken: BTreeMap<Moment, Step>,
+    /// Boxed, as a map makes room for a dozen where it holds one.
+    taken: BTreeMap<Moment, Box<Step>>,
     /// What closing and adding need not find out again.
     #[serde(skip)]
     known: Known,
@@ -129,7 +129,7 @@ fn of_hour(hour: i64) -> Range<Moment> {
 impl Steps {
     /// The steps in order, each with its time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EventTime, &Step)> {
-        self.taken.iter().map(|((time, ..), step)| (*time, step))
+        self.taken.iter().map(|((time, ..), step)| (*time, &**step))
     }
 
     /// When rights were given and trust was changed, in order.
@@ -165,13 +165,13 @@ impl Steps {
     /// Whether there was none at the moment. Of two the smaller stays.
     fn add(&mut self, at: Moment, step: Step) -> bool {
         let (is_new, from) = match self.taken.entry(at) {
-            Entry::Occupied(known) if *known.get() <= step => return false,
+            Entry::Occupied(known) if **known.get() <= step => return false,
             Entry::Occupied(mut known) => {
-                known.insert(step);
+                known.insert(Box::new(step));
                 (false, at.0.plus(-SPAN))
             }
             Entry::Vacant(slot) => {
-                slot.insert(step);
+                slot.insert(Box::new(step));
                 (true, at.0)
             }
         };
@@ -214,7 +214,7 @@ impl Steps {
             .taken
             .range((settled, 0, StepKind::Rights)..)
             .filter(|(at, step)| is_used(step) && step.decided(at.0) < end)
-            .map(|(at, step)| (at.0, at, step))
+            .map(|(at, step)| (at.0, at, &**step))
             .collect();
         let mut gone = Vec::new();
         if let (Some((first, ..)), Some((last, ..))) = (decided.first(), decided.last()) {
@@ -251,7 +251,7 @@ struct Openers<'s> {
 }
 
 impl<'s> Openers<'s> {
-    fn between(taken: &'s BTreeMap<Moment, Step>, first: EventTime, last: EventTime) -> Self {
+    fn between(taken: &'s BTreeMap<Moment, Box<Step>>, first: EventTime, last: EventTime) -> Self {
         let mut openers = Self::default();
         let steps = taken.range((first, 0, StepKind::Rights)..=(last, u64::MAX, StepKind::Done));
         for ((time, ..), step) in steps.filter(|(_, step)| step.kind <= StepKind::Denied) {
@@ -288,7 +288,7 @@ impl Join for Steps {
     fn join(&mut self, other: &Self) {
         let mut hours = Vec::new();
         for (at, step) in &other.taken {
-            self.add(*at, step.clone());
+            self.add(*at, Step::clone(step));
             if hours.last() != Some(&at.0.hour()) {
                 hours.push(at.0.hour());
             }
@@ -297,20 +297,24 @@ impl Join for Steps {
     }
 }
 
-/// The step a change of a resource is, if it is one.
-pub(crate) fn of_change(event: &Event<'_>, change: &Change, deed: &Deed) -> Option<Draft<'static>> {
-    if !change.succeeded() || change.actor_kind.is_aws() {
+/// The step that a change of a resource is, if it is one and the call went through.
+pub(crate) fn of_change(
+    event: &Event<'_>,
+    (doing, weight): (&Doing, Severity),
+    (entity, lifts): (&str, Lifts),
+) -> Option<Draft> {
+    if doing.actor_kind.is_aws() {
         return None;
     }
     if event.action.is("iam", "AddUserToGroup") {
         // What it gives is what the group has: see `GROUP`.
         let user = path::text(event.parts.request(), "userName")?;
-        let group = name(&format!("{GROUP}{}", change.id));
-        let target = format!("user/{}", cut_name(&user)).into();
-        return Some(Draft { kind: StepKind::Rights, target, weight: Severity::Medium, policy: group });
+        let policy = name(&format!("{GROUP}{}", doing.id));
+        let target = name(&format!("user/{}", cut_name(&user)));
+        return Some(Draft { kind: StepKind::Rights, target, weight: Severity::Medium, policy });
     }
-    let principal = matches!(&*change.thing, "user" | "role" | "group" | "policy" | "permission set");
-    let kind = match &change.what {
+    let principal = matches!(&*doing.thing, "user" | "role" | "group" | "policy" | "permission set");
+    let kind = match &doing.what {
         What::Set(Kind::Trust, _) if &*event.action.name == "UpdateAssumeRolePolicy" => StepKind::Trust,
         What::Set(Kind::Identity, _) | What::Version(..) | What::Default(_) | What::Attach(_)
             if principal =>
@@ -318,18 +322,17 @@ pub(crate) fn of_change(event: &Event<'_>, change: &Change, deed: &Deed) -> Opti
             StepKind::Rights
         }
         What::Switch(_) if is_credential(&event.action.name) => StepKind::Credential,
-        _ if deed.lifts == Lifts::Own => StepKind::Access,
+        _ if lifts == Lifts::Own => StepKind::Access,
         _ => return None,
     };
-    let holder = if &*change.thing == "policy" { &change.id } else { holder_name(&change.id) };
-    let policy = match &change.what {
-        _ if kind == StepKind::Access => deed.entity.as_ref().into(),
+    let holder = if &*doing.thing == "policy" { &doing.id } else { holder_name(&doing.id) };
+    let policy = match &doing.what {
+        _ if kind == StepKind::Access => entity.into(),
         What::Attach(arn) => Arc::clone(arn),
-        _ if &*change.thing == "policy" => Arc::clone(&change.id),
-        _ => Arc::default(),
+        _ if &*doing.thing == "policy" => Arc::clone(&doing.id),
+        _ => nothing(),
     };
-    let target = format!("{}/{holder}", change.thing).into();
-    Some(Draft { kind, target, weight: change.weight, policy })
+    Some(Draft { kind, target: name(&format!("{}/{holder}", doing.thing)), weight, policy })
 }
 
 fn is_credential(call: &str) -> bool {
@@ -339,27 +342,23 @@ fn is_credential(call: &str) -> bool {
     )
 }
 
-/// Records roles assumed and handed over, roles refused, and calls that change access let through. `role` is the one the call names, if it names
-/// one to use.
-pub(crate) fn of_call(event: &Event<'_>, role: Option<&str>, ledger: &mut Ledger<Remembered>) {
-    if event.actor.kind.is_aws() || !event.session.invoked_by.is_empty() {
-        return;
-    }
-    let assumed = event.action.is("sts", "AssumeRole");
-    if !event.succeeded() {
-        if assumed && is_refusal(event.error_code) {
-            take(event, Draft::of(StepKind::Denied, &role_refused(event)), ledger);
-        }
-        return;
-    }
-    if let Some(role) = role {
-        let kind = if assumed { StepKind::Assume } else { StepKind::Pass };
-        take(event, Draft::of(kind, role), ledger);
-    }
-    if !assumed {
-        let done = Draft::of(StepKind::Done, &event.action.label);
-        take(event, Draft { weight: Severity::Informational, ..done }, ledger);
-    }
+/// Roles assumed and handed over, roles refused, and calls that change access let through. `role` is the one the call names,
+/// if it names one to use.
+pub(crate) fn of_call(event: &Event<'_>, role: Option<&Arc<str>>) -> impl Iterator<Item = Draft> {
+    let by_somebody = !event.actor.kind.is_aws() && event.session.invoked_by.is_empty();
+    let assumes = event.action.is("sts", "AssumeRole");
+    let is_refused = by_somebody && assumes && is_refusal(event.error_code);
+    let refused = is_refused.then(|| Draft::of(StepKind::Denied, name(&role_refused(event))));
+    let went_through = by_somebody && event.succeeded();
+    let used = role.filter(|_| went_through).map(|role| {
+        let kind = if assumes { StepKind::Assume } else { StepKind::Pass };
+        Draft::of(kind, Arc::clone(role))
+    });
+    let done = (went_through && !assumes).then(|| Draft {
+        weight: Severity::Informational,
+        ..Draft::of(StepKind::Done, Arc::clone(&event.action.label))
+    });
+    [refused, used, done].into_iter().flatten()
 }
 
 /// The role a call uses, as the target of a step: assumed, or handed to a service.
@@ -403,7 +402,8 @@ pub(crate) fn is_refusal(code: &str) -> bool {
         ];
         signs.map(Finder::new)
     });
-    SIGNS.iter().any(|sign| sign.find(code.as_bytes()).is_some())
+    // Nearly all begin with the first.
+    code.starts_with("AccessDenied") || SIGNS.iter().any(|sign| sign.find(code.as_bytes()).is_some())
 }
 
 fn last(arn: &str) -> &str {
@@ -411,32 +411,44 @@ fn last(arn: &str) -> &str {
 }
 
 /// A step before its evidence is taken.
-pub(crate) struct Draft<'d> {
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
     kind: StepKind,
-    target: Cow<'d, str>,
+    target: Arc<str>,
     weight: Severity,
     policy: Arc<str>,
 }
 
-impl<'d> Draft<'d> {
-    fn of(kind: StepKind, target: &'d str) -> Self {
-        Self { kind, target: Cow::Borrowed(target), weight: Severity::Low, policy: Arc::default() }
+impl Draft {
+    fn of(kind: StepKind, target: Arc<str>) -> Self {
+        Self { kind, target, weight: Severity::Low, policy: nothing() }
     }
 }
 
-/// Records a step of the event's actor.
-pub(crate) fn take(event: &Event<'_>, draft: Draft<'_>, ledger: &mut Ledger<Remembered>) {
+/// The policy of a step that has none. One of each thread: all would count who holds the one there is in the standard library.
+pub(super) fn nothing() -> Arc<str> {
+    thread_local!(static NOTHING: Arc<str> = Arc::from(""));
+    NOTHING.with(Arc::clone)
+}
+
+/// Records steps of the event's actor.
+pub(crate) fn take(event: &Event<'_>, drafts: impl Iterator<Item = Draft>, ledger: &mut Ledger<Remembered>) {
+    let mut drafts = drafts.peekable();
+    if drafts.peek().is_none() {
+        return;
+    }
     let key = KeyRef { class: ACTOR, account: event.account, entity: &event.actor.id };
     let (facts, strings, _) = ledger.grow_hashed(key, event.actor.hash);
-    let Draft { kind, target, weight, policy } = draft;
-    facts.steps.insert((event.time, event.call.0, kind), weight, || Step {
-        kind,
-        target: strings.share(cut_name(&target)),
-        weight,
-        policy,
-        actor_kind: event.actor.kind,
-        evidence: Evidence::of(event, strings),
-    });
+    for Draft { kind, target, weight, policy } in drafts {
+        facts.steps.insert((event.time, event.call.0, kind), weight, || Step {
+            kind,
+            target,
+            weight,
+            policy,
+            actor_kind: event.actor.kind,
+            evidence: event.evidence(strings),
+        });
+    }
 }
 
 #[cfg(test)]

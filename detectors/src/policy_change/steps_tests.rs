@@ -56,8 +56,8 @@ fn close_by_hand(steps: &mut Steps, closed: i64) {
 
 /// A step of one hour where there is no room for more.
 fn insert_by_hand(steps: &mut Steps, at: Moment, step: Step) {
-    if steps.taken.get(&at).is_none_or(|known| step < *known) {
-        steps.taken.insert(at, step);
+    if steps.taken.get(&at).is_none_or(|known| step < **known) {
+        steps.taken.insert(at, Box::new(step));
     }
     steps.bound(at.0.hour());
     steps.known = Known::default();

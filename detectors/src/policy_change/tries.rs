@@ -11,18 +11,20 @@ use serde::{Deserialize, Serialize};
 use crate::access_level::AccessLevel;
 use crate::actor::ActorKind;
 use crate::event::Event;
-use crate::finding::{Evidence, Severity};
+use crate::finding::Severity;
 use crate::lattice::{Join, shows_nothing_new};
 use crate::ledger::{KeyRef, Ledger};
 use crate::policy_change::facts::Remembered;
-use crate::policy_change::steps::{ACTOR, SPAN, Step, StepKind, is_refusal};
+use crate::policy_change::steps::{self, ACTOR, SPAN, Step, StepKind, is_refusal};
 use crate::time::{EventTime, HOUR};
 
 /// Of more different calls in one hour those stay that do most, so that who lists everything there is hides no write.
 const MAX_AN_HOUR: usize = 64;
 
 /// Calls by hour, and in it by what they do at most: the mildest come last and give way.
-type Hours = BTreeMap<i64, BTreeMap<(u8, u64), Step>>;
+/// Boxed, as a map makes room for a dozen where it holds one.
+type Hours = BTreeMap<i64, Calls>;
+type Calls = BTreeMap<(u8, u64), Box<Step>>;
 
 /// What an actor tried.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,9 +96,9 @@ fn record(event: &Event<'_>, kind: StepKind, ledger: &mut Ledger<Remembered>) {
         kind,
         target: action.label.clone(),
         weight: Severity::Informational,
-        policy: Default::default(),
+        policy: steps::nothing(),
         actor_kind: event.actor.kind,
-        evidence: Evidence::of(event, strings),
+        evidence: event.evidence(strings),
     });
 }
 
@@ -111,12 +113,12 @@ fn is_before(new: &Step, known: &Step) -> bool {
 }
 
 /// Takes a call into its hour, unless there is no place for it.
-fn put(hour: &mut BTreeMap<(u8, u64), Step>, call: (u8, u64), step: Step) {
+fn put(hour: &mut Calls, call: (u8, u64), step: Step) {
     match hour.get_mut(&call) {
-        Some(known) if is_before(&step, known) => *known = step,
+        Some(known) if is_before(&step, known) => **known = step,
         Some(_) => {}
         None => {
-            hour.insert(call, step);
+            hour.insert(call, Box::new(step));
             if hour.len() > MAX_AN_HOUR {
                 hour.pop_last();
             }
@@ -127,7 +129,7 @@ fn put(hour: &mut BTreeMap<(u8, u64), Step>, call: (u8, u64), step: Step) {
 fn join(hours: &mut Hours, others: &Hours) {
     for (hour, calls) in others {
         let hour = hours.entry(*hour).or_default();
-        calls.iter().for_each(|(call, step)| put(hour, *call, step.clone()));
+        calls.iter().for_each(|(call, step)| put(hour, *call, Step::clone(step)));
     }
 }
 
@@ -256,8 +258,8 @@ impl Join for Tries {
         let knows = |mine: &Hours, theirs: &Hours| {
             theirs.iter().all(|(hour, calls)| {
                 mine.get(hour).is_some_and(|known| {
-                    let stays = |(call, step)| known.get(call).is_some_and(|known| !is_before(step, known));
-                    calls.iter().all(stays)
+                    let knows = |call, step| known.get(call).is_some_and(|known| !is_before(step, known));
+                    calls.iter().all(|(call, step)| knows(call, step))
                 })
             })
         };

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::finding::Evidence;
 
 fn step(kind: StepKind, second: i64, object: &str) -> Step {
     Step {
