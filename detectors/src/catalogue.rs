@@ -204,7 +204,7 @@ macro_rules! catalogue {
                 found
             }
 
-            /// What was found in all parts, as [`Detectors::judge`] gives it.
+            /// What was found in all shares, as [`Detectors::judge`] gives it.
             pub fn tell(&self, ledgers: &Ledgers, mut found: Vec<Finding>, span: TimeRange) -> Vec<Finding> {
                 sort_findings(&mut found);
                 story::link(&mut found, |access_key, time| {

@@ -111,7 +111,13 @@ impl Event<'_> {
             object: Arc::clone(self.object),
             circumstances: circumstances(),
         };
-        self.parts.evidence.get_or_init(make).clone()
+        let evidence = self.parts.evidence.get_or_init(make);
+        debug_assert_eq!(
+            (evidence.time, &evidence.object),
+            (self.time, self.object),
+            "the parts of another event"
+        );
+        evidence.clone()
     }
 
     /// What facts of windows may count: records on time.
@@ -141,7 +147,7 @@ pub struct Session<'a> {
     pub from_console: bool,
 }
 
-/// The parts of a record that only some detectors want, opened at most once.
+/// The parts of a record that only some detectors want, opened at most once. They belong to one event.
 #[derive(Debug, Default)]
 pub struct Parts<'a> {
     /// `requestParameters`.

@@ -40,6 +40,7 @@ impl Dresser {
             }
             turns[turn].push(findings.by_ref().take(Self::PIECE).collect());
         }
+        drop(findings);
         std::thread::scope(|scope| {
             let dressed = turns.into_iter().map(|pieces| {
                 let (done, dressed) = mpsc::sync_channel(Self::AHEAD);

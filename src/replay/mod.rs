@@ -115,7 +115,7 @@ pub struct Outcome {
     pub tally: Tally,
     /// What the trail does not contain.
     pub blind: Vec<BlindSpot>,
-    /// What was learnt.
+    /// What was learnt. To drop it takes a while, which whoever ends the process can spare.
     pub ledgers: Ledgers,
     /// The replay was stopped before the last file.
     pub stopped: bool,

@@ -74,20 +74,20 @@ const LISTED: usize = 300;
 pub(super) fn labels(mut plots: Vec<Plot>, of_firsts: &str) -> Vec<Label> {
     plots.retain(|plot| !plot.label.key_events.is_empty());
     let is_of_firsts = |plot: &Plot| plot.found_by.first().is_some_and(|(first, _)| *first == of_firsts);
-    let repeats: Vec<usize> = (0..plots.len())
-        .filter(|at| is_of_firsts(&plots[*at]) && plots.iter().any(|earlier| plots[*at].repeats(earlier)))
-        .collect();
-    repeats.into_iter().for_each(|at| plots[at].leave_to_second());
+    let earlier = |plot: &Plot| plots.iter().filter(|earlier| plot.repeats(earlier)).count();
+    let repeats: Vec<usize> =
+        plots.iter().map(|plot| if is_of_firsts(plot) { earlier(plot) } else { 0 }).collect();
+    plots.iter_mut().zip(repeats).for_each(|(plot, repeats)| plot.repeated(repeats));
     plots.into_iter().flat_map(Plot::into_labels).collect()
 }
 
-/// The role of a session's ARN; any other ARN as it is.
+/// The role of a session's ARN; any other ARN as it is, as is that of a person, whom only the session names.
 fn sessionless(arn: &str) -> String {
     match arn.split_once(":assumed-role/") {
-        Some((account, session)) => {
+        Some((account, session)) if !session.starts_with("AWSReservedSSO_") => {
             format!("{account}:role/{}", session.split('/').next().unwrap_or(session))
         }
-        None => arn.to_owned(),
+        _ => arn.to_owned(),
     }
 }
 
@@ -140,11 +140,17 @@ impl Plot {
             && who(label) == who(earlier)
     }
 
-    /// What has to be found as something new is new once: where another detector should tell of it, that one has to from
-    /// then on, and the first should.
-    fn leave_to_second(&mut self) {
-        if let [(_, first @ Expectation::Must), (_, second @ Expectation::Should), ..] = &mut *self.found_by {
-            std::mem::swap(first, second);
+    /// What has to be found as something new is new once. Where another detector should tell of it, that one has to the second
+    /// time; later it has become usual to all of them.
+    fn repeated(&mut self, before: usize) {
+        let [(_, first @ Expectation::Must), (_, second @ Expectation::Should), ..] = &mut *self.found_by
+        else {
+            return;
+        };
+        match before {
+            0 => {}
+            1 => std::mem::swap(first, second),
+            _ => *first = Expectation::Should,
         }
     }
 
@@ -207,6 +213,9 @@ mod tests {
     fn who_does_the_same_again_is_left_to_the_second_detector() {
         let (first, again) = (plot("new", "web/i-1", "2026-03-02"), plot("new", "web/i-2", "2026-03-09"));
         assert_eq!(expected(vec![again, first]), [Should, Must, Must, Should]);
+        let times = ["2026-03-02", "2026-03-09", "2026-03-12"];
+        let often = times.map(|time| plot("new", "web/i-1", time));
+        assert_eq!(expected(often.into()), [Must, Should, Should, Must, Should, Should]);
     }
 
     #[test]
@@ -217,6 +226,12 @@ mod tests {
             [Must, Should, Must, Should]
         );
         assert_eq!(expected(vec![first(), plot("new", "web/i-1", "")]), [Must, Should]);
+        let person = |name, time| plot("new", &format!("AWSReservedSSO_PowerUser_0/{name}"), time);
+        let people = vec![person("kim", "2026-03-02"), person("lee", "2026-03-09")];
+        assert_eq!(expected(people), [Must, Should, Must, Should]);
+        let mut alone = plot("new", "web/i-2", "2026-03-09");
+        alone.found_by[1].1 = Expectation::May;
+        assert_eq!(expected(vec![first(), alone]), [Must, Should, Must, Expectation::May]);
         let known = |time| plot("known", "web/i-1", time);
         assert_eq!(expected(vec![known("2026-03-02"), known("2026-03-09")]), [Must, Should, Must, Should]);
     }

@@ -1,4 +1,5 @@
-//! What a call did, told without who made it and when: calls with the same parameters did the same, and are read once.
+//! What a call did, told without its time and record: calls of one actor with the same parameters did the same, and are read
+//! once.
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ impl From<What> for Effect {
 pub(crate) struct Deed {
     /// The resource's key.
     pub(crate) entity: Box<str>,
+    /// What was done, by whom.
     pub(crate) doing: Arc<Doing>,
     /// The text of the document it refers to.
     pub(crate) text: Option<Arc<str>>,

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::ser::{SerializeStruct as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::ActorKind;
@@ -84,9 +85,11 @@ pub(crate) struct Opening {
 }
 
 /// One change, and who made it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "StoredChange")]
 pub(crate) struct Change {
-    /// What was done, by whom: kept once for all calls that did the same. Its fields are read as the change's own.
+    /// What was done, by whom: kept once for calls that did the same shortly after each other. Its fields are read as the
+    /// change's own.
     pub(crate) doing: Arc<Doing>,
     /// The record.
     pub(crate) evidence: Evidence,
@@ -95,7 +98,7 @@ pub(crate) struct Change {
 }
 
 /// What somebody does to something, whenever it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Doing {
     /// What was done.
     pub(crate) what: What,
@@ -111,6 +114,46 @@ pub(crate) struct Doing {
     pub(crate) actor_kind: ActorKind,
     /// The region.
     pub(crate) region: Arc<str>,
+}
+
+/// A change as it is stored: all of it side by side.
+#[derive(Deserialize)]
+struct StoredChange {
+    what: What,
+    thing: Arc<str>,
+    id: Arc<str>,
+    action: u64,
+    actor: Arc<str>,
+    actor_kind: ActorKind,
+    region: Arc<str>,
+    evidence: Evidence,
+    weight: Severity,
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { doing, evidence, weight } = self;
+        let Doing { what, thing, id, action, actor, actor_kind, region } = &**doing;
+        let mut stored = serializer.serialize_struct("Change", 9)?;
+        stored.serialize_field("what", what)?;
+        stored.serialize_field("thing", thing)?;
+        stored.serialize_field("id", id)?;
+        stored.serialize_field("action", action)?;
+        stored.serialize_field("actor", actor)?;
+        stored.serialize_field("actor_kind", actor_kind)?;
+        stored.serialize_field("region", region)?;
+        stored.serialize_field("evidence", evidence)?;
+        stored.serialize_field("weight", weight)?;
+        stored.end()
+    }
+}
+
+impl From<StoredChange> for Change {
+    fn from(stored: StoredChange) -> Self {
+        let StoredChange { what, thing, id, action, actor, actor_kind, region, evidence, weight } = stored;
+        let doing = Doing { what, thing, id, action, actor, actor_kind, region };
+        Self { doing: Arc::new(doing), evidence, weight }
+    }
 }
 
 impl std::ops::Deref for Change {

@@ -74,3 +74,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_of_a_change_is_stored_side_by_side() {
+    let (change, _) = change((1, 2, 3, 4, true));
+    let bytes = postcard::to_stdvec(&change).unwrap();
+    assert_eq!(postcard::from_bytes::<Change>(&bytes).unwrap(), change);
+    let members = serde_json::to_value(&change).unwrap();
+    let names: Vec<&str> = members.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["action", "actor", "actor_kind", "evidence", "id", "region", "thing", "weight", "what"];
+    assert_eq!(names, expected);
+}

@@ -442,7 +442,7 @@ pub(crate) fn take(event: &Event<'_>, drafts: impl Iterator<Item = Draft>, ledge
     for Draft { kind, target, weight, policy } in drafts {
         facts.steps.insert((event.time, event.call.0, kind), weight, || Step {
             kind,
-            target,
+            target: strings.share(&target),
             weight,
             policy,
             actor_kind: event.actor.kind,

@@ -21,9 +21,10 @@ use crate::time::{EventTime, HOUR};
 /// Of more different calls in one hour those stay that do most, so that who lists everything there is hides no write.
 const MAX_AN_HOUR: usize = 64;
 
-/// Calls by hour, and in it by what they do at most: the mildest come last and give way.
-/// Boxed, as a map makes room for a dozen where it holds one.
+/// Calls by hour.
 type Hours = BTreeMap<i64, Calls>;
+/// The calls of an hour, by what they do at most: the mildest come last and give way. Boxed, as a map makes room for a dozen
+/// where it holds one.
 type Calls = BTreeMap<(u8, u64), Box<Step>>;
 
 /// What an actor tried.
