@@ -150,15 +150,14 @@ pub fn run(
     let facts_out = request.facts_out.clone();
     let span = request.intake.selection.span;
     let Observed { ledgers, mut tally, blind, stopped } = observe(request, progress)?;
-    let mut findings = Vec::new();
-    // Of half a trail nothing is told.
-    if !stopped {
-        if let Some(path) = facts_out {
-            snapshot::save(&ledgers, &path)?;
-        }
-        findings = judge(&ledgers, detectors, environment, span);
+    if let Some(path) = facts_out.filter(|_| !stopped) {
+        snapshot::save(&ledgers, &path)?;
     }
-    tally.distinct.count();
+    let findings = std::thread::scope(|scope| {
+        scope.spawn(|| tally.distinct.count());
+        // Of half a trail nothing is told.
+        if stopped { Vec::new() } else { judge(&ledgers, detectors, environment, span) }
+    });
     Ok(Outcome { findings, tally, blind, ledgers, stopped })
 }
 
