@@ -154,7 +154,7 @@ pub fn run(
         snapshot::save(&ledgers, &path)?;
     }
     let findings = std::thread::scope(|scope| {
-        scope.spawn(|| tally.distinct.count());
+        scope.spawn(|| tally.distinct.tidy());
         // Of half a trail nothing is told.
         if stopped { Vec::new() } else { judge(&ledgers, detectors, environment, span) }
     });

@@ -68,11 +68,9 @@ fn record_telling(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         record(deed, event, ledger);
     }
     let of_changes = deeds.deeds.iter().filter_map(|deed| deed.step.clone());
-    if call.is_some() || is_carrier {
-        steps::take(event, of_changes.chain(steps::of_call(event, deeds.role.as_ref())), ledger);
-    } else {
-        steps::take(event, of_changes, ledger);
-    }
+    let is_step = call.is_some() || is_carrier;
+    let of_call = is_step.then(|| steps::of_call(event, deeds.role.as_ref())).into_iter().flatten();
+    steps::take(event, of_changes.chain(of_call), ledger);
 }
 
 fn record(deed: &Deed, event: &Event<'_>, ledger: &mut Ledger<Remembered>) {

@@ -309,7 +309,7 @@ pub(crate) fn of_change(
     if event.action.is("iam", "AddUserToGroup") {
         // What it gives is what the group has: see `GROUP`.
         let user = path::text(event.parts.request(), "userName")?;
-        let policy = name(&format!("{GROUP}{}", doing.id));
+        let policy = Some(name(&format!("{GROUP}{}", doing.id)));
         let target = name(&format!("user/{}", cut_name(&user)));
         return Some(Draft { kind: StepKind::Rights, target, weight: Severity::Medium, policy });
     }
@@ -327,10 +327,10 @@ pub(crate) fn of_change(
     };
     let holder = if &*doing.thing == "policy" { &doing.id } else { holder_name(&doing.id) };
     let policy = match &doing.what {
-        _ if kind == StepKind::Access => entity.into(),
-        What::Attach(arn) => Arc::clone(arn),
-        _ if &*doing.thing == "policy" => Arc::clone(&doing.id),
-        _ => nothing(),
+        _ if kind == StepKind::Access => Some(entity.into()),
+        What::Attach(arn) => Some(Arc::clone(arn)),
+        _ if &*doing.thing == "policy" => Some(Arc::clone(&doing.id)),
+        _ => None,
     };
     Some(Draft { kind, target: name(&format!("{}/{holder}", doing.thing)), weight, policy })
 }
@@ -416,19 +416,13 @@ pub(crate) struct Draft {
     kind: StepKind,
     target: Arc<str>,
     weight: Severity,
-    policy: Arc<str>,
+    policy: Option<Arc<str>>,
 }
 
 impl Draft {
     fn of(kind: StepKind, target: Arc<str>) -> Self {
-        Self { kind, target, weight: Severity::Low, policy: nothing() }
+        Self { kind, target, weight: Severity::Low, policy: None }
     }
-}
-
-/// The policy of a step that has none. One of each thread: all would count who holds the one there is in the standard library.
-pub(super) fn nothing() -> Arc<str> {
-    thread_local!(static NOTHING: Arc<str> = Arc::from(""));
-    NOTHING.with(Arc::clone)
 }
 
 /// Records steps of the event's actor.
@@ -444,7 +438,7 @@ pub(crate) fn take(event: &Event<'_>, drafts: impl Iterator<Item = Draft>, ledge
             kind,
             target: strings.share(&target),
             weight,
-            policy,
+            policy: policy.unwrap_or_else(|| strings.share("")),
             actor_kind: event.actor.kind,
             evidence: event.evidence(strings),
         });

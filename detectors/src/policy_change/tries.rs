@@ -15,7 +15,7 @@ use crate::finding::Severity;
 use crate::lattice::{Join, shows_nothing_new};
 use crate::ledger::{KeyRef, Ledger};
 use crate::policy_change::facts::Remembered;
-use crate::policy_change::steps::{self, ACTOR, SPAN, Step, StepKind, is_refusal};
+use crate::policy_change::steps::{ACTOR, SPAN, Step, StepKind, is_refusal};
 use crate::time::{EventTime, HOUR};
 
 /// Of more different calls in one hour those stay that do most, so that who lists everything there is hides no write.
@@ -97,7 +97,7 @@ fn record(event: &Event<'_>, kind: StepKind, ledger: &mut Ledger<Remembered>) {
         kind,
         target: action.label.clone(),
         weight: Severity::Informational,
-        policy: steps::nothing(),
+        policy: strings.share(""),
         actor_kind: event.actor.kind,
         evidence: event.evidence(strings),
     });
@@ -259,8 +259,8 @@ impl Join for Tries {
         let knows = |mine: &Hours, theirs: &Hours| {
             theirs.iter().all(|(hour, calls)| {
                 mine.get(hour).is_some_and(|known| {
-                    let knows = |call, step| known.get(call).is_some_and(|known| !is_before(step, known));
-                    calls.iter().all(|(call, step)| knows(call, step))
+                    let stays = |call, step| known.get(call).is_some_and(|known| !is_before(step, known));
+                    calls.iter().all(|(call, step)| stays(call, step))
                 })
             })
         };
