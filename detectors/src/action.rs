@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 use crate::access_level::AccessLevel;
+use crate::joined::Joined;
+use crate::strings::glance;
 
 /// A call, as (service, name): what detectors match on, and what they remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +112,16 @@ fn padded(rest: &[u8], bytes: &[u8]) -> [u8; 8] {
 /// Actions seen so far, found without copying by the two fields of a record.
 #[derive(Debug)]
 pub struct ActionTable {
-    table: HashTable<(u64, Arc<Action>)>,
+    table: HashTable<Known>,
     claims: fn(&Action) -> u32,
+}
+
+#[derive(Debug)]
+struct Known {
+    hash: u64,
+    /// Source and name at one place, to compare them by.
+    fields: Joined<2>,
+    action: Arc<Action>,
 }
 
 impl ActionTable {
@@ -124,26 +132,23 @@ impl ActionTable {
 
     /// The action with these fields.
     pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
-        let hash = FixedState::default().hash_one((source, logged_name));
-        let claims = self.claims;
-        let entry = self
-            .table
-            .entry(
-                hash,
-                |(h, a)| *h == hash && *a.logged_name == *logged_name && *a.source == *source,
-                |(h, _)| *h,
-            )
-            .or_insert_with(|| {
+        let fields = [source, logged_name];
+        let hash = glance(0, fields);
+        let is_known = |known: &Known| known.hash == hash && known.fields.is(&fields);
+        match self.table.find_entry(hash, is_known) {
+            Ok(known) => &known.into_mut().action,
+            Err(absent) => {
                 let mut action = Action::new(source, logged_name);
-                action.claims = claims(&action);
-                (hash, Arc::new(action))
-            });
-        &entry.into_mut().1
+                action.claims = (self.claims)(&action);
+                let known = Known { hash, fields: Joined::of(&fields), action: Arc::new(action) };
+                &absent.into_table().insert_unique(hash, known, |known| known.hash).into_mut().action
+            }
+        }
     }
 
     /// The actions seen so far, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Action>> + Clone {
-        self.table.iter().map(|(_, action)| action)
+        self.table.iter().map(|known| &known.action)
     }
 
     /// How many actions were seen.

@@ -74,41 +74,73 @@ impl EventTime {
         })
     }
 
-    /// The one form AWS writes, `YYYY-MM-DDThh:mm:ssZ`, without going through a general parser.
-    fn parse_fixed(b: &[u8]) -> Option<Self> {
-        let b: &[u8; 20] = b.try_into().ok()?;
-        if b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'Z' {
-            return None;
-        }
-        let two = |i: usize| -> Option<i64> {
-            let (tens, units) = (b[i].wrapping_sub(b'0'), b[i + 1].wrapping_sub(b'0'));
-            (tens < 10 && units < 10).then(|| i64::from(tens * 10 + units))
-        };
-        let year = two(0)? * 100 + two(2)?;
-        let days = days_since_epoch(year, two(5)?, two(8)?)?;
-        let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    /// The one form AWS writes, `YYYY-MM-DDThh:mm:ssZ`, without going through a general parser: eight bytes at a time.
+    fn parse_fixed(text: &[u8]) -> Option<Self> {
+        const DATE: Form = Form::new(*b"0000-00-");
+        const TIME: Form = Form::new(*b"00T00:00");
+        /// The last eight bytes: they begin inside the hours.
+        const END: Form = Form::new(*b"0:00:00Z");
+        let text: &[u8; 20] = text.try_into().ok()?;
+        let date = DATE.values(*text.first_chunk()?)?;
+        let time = TIME.values(*text[8..].first_chunk()?)?;
+        let end = END.values(*text.last_chunk()?)?;
+        let number = |values: [u8; 8], at: usize| u32::from(values[at] * 10 + values[at + 1]);
+        let days =
+            days_since_epoch(number(date, 0) * 100 + number(date, 2), number(date, 5), number(time, 0))?;
+        let (hour, minute, second) = (number(time, 3), number(time, 6), number(end, 5));
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        Some(Self(days * DAY + hour * HOUR + minute * MINUTE + second))
+        Some(Self(days * DAY + i64::from(hour * 3_600 + minute * 60 + second)))
+    }
+}
+
+/// What eight bytes look like: digits where a form has zeros, and else what it has.
+struct Form {
+    plain: u64,
+    /// For each byte 127 less the largest it may be once `plain` is taken off it.
+    room: u64,
+}
+
+impl Form {
+    const fn new(form: [u8; 8]) -> Self {
+        let (mut room, mut i) = ([127; 8], 0);
+        while i < 8 {
+            if form[i] == b'0' {
+                room[i] = 127 - 9;
+            }
+            i += 1;
+        }
+        Self { plain: u64::from_le_bytes(form), room: u64::from_le_bytes(room) }
+    }
+
+    /// The values of the digits.
+    #[inline]
+    fn values(&self, bytes: [u8; 8]) -> Option<[u8; 8]> {
+        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+        let values = u64::from_le_bytes(bytes) ^ self.plain;
+        // What is too large for its byte's room sets the highest bit, unless that is set already.
+        let too_large = values | ((values & LOW) + self.room);
+        (too_large & !LOW == 0).then_some(values.to_le_bytes())
     }
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, where there is such a date.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
-    const BEFORE_MONTH: [i64; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
-    /// From 0001-01-01 to 1970-01-01.
-    const EPOCH: i64 = 719_162;
-    let index = usize::try_from(month - 1).ok()?;
+fn days_since_epoch(year: u32, month: u32, day: u32) -> Option<i64> {
+    const BEFORE_MONTH: [u32; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+    /// From 0000-01-01 to 1970-01-01.
+    const EPOCH: i64 = 719_528;
+    let index = (month as usize).checked_sub(1)?;
     let (before, after) = (*BEFORE_MONTH.get(index)?, *BEFORE_MONTH.get(index + 1)?);
-    let leap = i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let leap = u32::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
     let length = after - before + if month == 2 { leap } else { 0 };
     if !(1..=length).contains(&day) {
         return None;
     }
-    let whole = year - 1;
-    let leaps = whole.div_euclid(4) - whole.div_euclid(100) + whole.div_euclid(400);
-    Some(whole * 365 + leaps + before + if month > 2 { leap } else { 0 } + day - 1 - EPOCH)
+    // Of the years before this one.
+    let leaps = year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400);
+    let days = year * 365 + leaps + before + if month > 2 { leap } else { 0 } + day - 1;
+    Some(i64::from(days) - EPOCH)
 }
 
 /// RFC 3339, whole seconds; times no calendar holds are written as `@seconds`.

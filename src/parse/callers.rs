@@ -113,7 +113,8 @@ impl Remembered {
     #[inline]
     fn caller_in<'a>(&self, text: &'a str) -> Option<Caller<'a>> {
         let mut texts = [""; PARTS];
-        for (part, place) in texts.iter_mut().zip(self.parts) {
+        // Half of them are empty, as a rule.
+        for (part, place) in texts.iter_mut().zip(self.parts).filter(|(_, (_, length))| *length > 0) {
             *part = text.get(range(place))?;
         }
         Some(Caller::of(texts, self.mfa))
