@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::action::Action;
 use crate::event::Event;
 use crate::event_id::EventId;
 use crate::ledger::Strings;
+use crate::strings::same;
 use crate::time::{EventTime, TimeRange};
 
 /// How much a finding matters.
@@ -85,6 +87,13 @@ pub struct Circumstances {
     pub session: Arc<str>,
     /// The access key used; empty when there is none.
     pub access_key: Arc<str>,
+}
+
+impl Circumstances {
+    /// Whether the call is this action.
+    pub(crate) fn is_of(&self, action: &Action) -> bool {
+        same(&self.name, &action.logged_name) && same(&self.source, &action.source)
+    }
 }
 
 impl std::ops::Deref for Evidence {

@@ -50,17 +50,10 @@ impl Strings {
     /// What was called from where in an event that failed with this code, shared with equal ones of late.
     pub(crate) fn circumstances(&mut self, event: &Event<'_>, error_code: &str) -> Arc<Circumstances> {
         let (action, session) = (event.action, &event.session);
-        let texts = [
-            event.source_ip,
-            session.name,
-            session.access_key,
-            error_code,
-            &action.logged_name,
-            &action.source,
-        ];
-        let [source_ip, name, access_key, ..] = texts;
-        let hash = glance(action.id.0, [source_ip, name, access_key, error_code]);
-        if let Some(known) = self.circumstances.get(hash, |told| told.texts.is(&texts)) {
+        let texts = [event.source_ip, session.name, session.access_key, error_code];
+        let is_same = |told: &Told| told.circumstances.is_of(action) && told.texts.is(&texts);
+        let hash = glance(action.id.0, texts);
+        if let Some(known) = self.circumstances.get(hash, is_same) {
             return Arc::clone(&known.circumstances);
         }
         let circumstances = Arc::new(Circumstances {
@@ -80,8 +73,14 @@ impl Strings {
 /// Circumstances, with their texts at one place to compare them by.
 #[derive(Debug)]
 struct Told {
-    texts: Joined<6>,
+    texts: Joined<4>,
     circumstances: Arc<Circumstances>,
+}
+
+/// Whether two texts are equal. What was interned is told by where it stands.
+#[inline]
+pub(crate) fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 /// A hash of some texts, begun with a well-mixed number: for this run alone.

@@ -10,7 +10,7 @@ use crate::actor::{account_of_arn, arn_part, colon};
 use crate::event::Event;
 use crate::finding::Circumstances;
 use crate::joined::Joined;
-use crate::strings::{Answers, Extent, Strings, glance};
+use crate::strings::{Answers, Extent, Strings, glance, same};
 
 /// An event, as it is told of.
 pub(super) struct Telling<'a> {
@@ -23,8 +23,8 @@ pub(super) struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// All that decides what is told.
-    fn texts(&self) -> [&str; 11] {
+    /// All that decides what is told, but for who called and what.
+    fn texts(&self) -> [&str; 8] {
         let Self { event, target, name, trigger, .. } = self;
         [
             event.session.access_key,
@@ -35,9 +35,6 @@ impl Telling<'_> {
             trigger,
             event.region,
             event.error_code,
-            &event.actor.id,
-            &event.action.logged_name,
-            &event.action.source,
         ]
     }
 }
@@ -80,7 +77,7 @@ impl Told {
         let texts = [event.session.access_key, event.session.name, event.source_ip, name];
         let place = glance(begin, texts) as usize % Self::SLOTS;
         match &mut self.stories[place] {
-            Some(story) if story.texts.is(&said) => {}
+            Some(story) if story.is_of(event, &said) => {}
             Some(story) => **story = Story::of(telling, strings),
             empty => *empty = Some(Box::new(Story::of(telling, strings))),
         }
@@ -140,7 +137,7 @@ pub(super) fn unversioned(arn: &str) -> &str {
 #[derive(Debug, Default)]
 pub(super) struct Story {
     /// What it is told of.
-    texts: Joined<11>,
+    texts: Joined<8>,
     circumstances: Arc<Circumstances>,
     actor: Arc<str>,
     target: Arc<str>,
@@ -171,6 +168,11 @@ impl Story {
             names_target: !names_no_target(telling),
             calls: [None, None],
         }
+    }
+
+    /// Whether this is what is told of the event, of which these are the texts.
+    fn is_of(&self, event: &Event<'_>, texts: &[&str; 8]) -> bool {
+        same(&self.actor, &event.actor.id) && self.circumstances.is_of(event.action) && self.texts.is(texts)
     }
 
     pub(super) fn circumstances(&self) -> Arc<Circumstances> {
