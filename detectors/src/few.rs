@@ -1,10 +1,10 @@
 //! A bounded choice among names that may be without number, because attackers can make them up.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
 
 use crate::action::stable_hash;
 use crate::lattice::Join;
@@ -13,15 +13,18 @@ use crate::ledger::Strings;
 /// Up to `K` names, each with a value: those whose hashes are the smallest. A fair sample that depends only on the set of
 /// names, never on the order they were seen in; and what is kept of a name is complete, because a name that had to go
 /// can't come back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Few<V, const K: usize> {
-    kept: BTreeMap<u64, (Arc<str>, V)>,
+    /// By hash. A list, as there are few: a tree would make room for eleven where there is one.
+    kept: Vec<(u64, Name<V>)>,
 }
+
+/// A name and its value.
+type Name<V> = (Arc<str>, V);
 
 impl<V, const K: usize> Default for Few<V, K> {
     fn default() -> Self {
-        Self { kept: BTreeMap::new() }
+        Self { kept: Vec::new() }
     }
 }
 
@@ -38,29 +41,38 @@ impl<V: Join + Default, const K: usize> Few<V, K> {
 
     fn grow_with(&mut self, name: &str, mut share: impl FnMut() -> Arc<str>) -> Option<&mut V> {
         let hash = stable_hash(name.as_bytes());
-        if self.kept.len() >= K && self.kept.last_key_value().is_none_or(|(last, _)| hash > *last) {
-            return None;
-        }
-        if !self.kept.contains_key(&hash) && self.kept.len() >= K {
-            self.kept.pop_last();
-        }
-        let (known, value) = self.kept.entry(hash).or_insert_with(|| (share(), V::default()));
-        if name < &**known {
-            *known = share();
-        }
-        Some(value)
+        let at = match self.find(hash) {
+            Ok(at) => {
+                let known = &mut self.kept[at].1.0;
+                if name < &**known {
+                    *known = share();
+                }
+                at
+            }
+            Err(at) if at < K => {
+                self.kept.truncate(K - 1);
+                self.kept.insert(at, (hash, (share(), V::default())));
+                at
+            }
+            Err(_) => return None,
+        };
+        Some(&mut self.kept[at].1.1)
     }
 }
 
 impl<V, const K: usize> Few<V, K> {
+    fn find(&self, hash: u64) -> Result<usize, usize> {
+        self.kept.binary_search_by_key(&hash, |(known, _)| *known)
+    }
+
     /// The kept names with their values, in an order of no meaning.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &V)> {
-        self.kept.values().map(|(name, value)| (name, value))
+        self.kept.iter().map(|(_, (name, value))| (name, value))
     }
 
     /// The value of a name, if it was kept.
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.kept.get(&stable_hash(name.as_bytes())).map(|(_, value)| value)
+        self.find(stable_hash(name.as_bytes())).ok().map(|at| &self.kept[at].1.1)
     }
 
     /// How many names are kept.
@@ -79,34 +91,43 @@ impl<V, const K: usize> Few<V, K> {
         names.next().filter(|_| K > 1 && self.len() == 1).map(|(name, _)| name)
     }
 
-    /// The same names with other values.
+    /// The same names with other values, in no more memory than they need.
     pub fn map<W>(&self, value: impl Fn(&V) -> W) -> Few<W, K> {
-        Few {
-            kept: self.kept.iter().map(|(hash, (name, v))| (*hash, (Arc::clone(name), value(v)))).collect(),
-        }
+        let kept = self.kept.iter().map(|(hash, (name, v))| (*hash, (Arc::clone(name), value(v))));
+        Few { kept: kept.collect() }
     }
 }
 
 impl<V: Join + Clone, const K: usize> Join for Few<V, K> {
     fn join(&mut self, other: &Self) {
         for (hash, (name, value)) in &other.kept {
-            match self.kept.entry(*hash) {
-                Entry::Occupied(mut mine) => {
-                    let (known, mine) = mine.get_mut();
+            match self.find(*hash) {
+                Ok(at) => {
+                    let (known, mine) = &mut self.kept[at].1;
                     // Two names with one hash count as one name, the smaller.
                     if name < known {
                         *known = Arc::clone(name);
                     }
                     mine.join(value);
                 }
-                Entry::Vacant(slot) => {
-                    slot.insert((Arc::clone(name), value.clone()));
-                }
+                Err(at) => self.kept.insert(at, (*hash, (Arc::clone(name), value.clone()))),
             }
         }
-        while self.kept.len() > K {
-            self.kept.pop_last();
-        }
+        self.kept.truncate(K);
+    }
+}
+
+/// A map by hash.
+impl<V: Serialize, const K: usize> Serialize for Few<V, K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.kept.iter().map(|(hash, name)| (hash, name)))
+    }
+}
+
+impl<'de, V: Deserialize<'de>, const K: usize> Deserialize<'de> for Few<V, K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let kept: BTreeMap<u64, Name<V>> = BTreeMap::deserialize(deserializer)?;
+        Ok(Self { kept: kept.into_iter().collect() })
     }
 }
 
@@ -149,7 +170,13 @@ mod tests {
             let mut backwards = of(two);
             backwards.join(&of(one));
             backwards.join(&of(one));
-            prop_assert_eq!(backwards, whole);
+            prop_assert_eq!(&backwards, &whole);
+
+            // At rest it is the map it stands for.
+            let map: BTreeMap<u64, _> = whole.kept.iter().cloned().collect();
+            let stored = postcard::to_stdvec(&whole).unwrap();
+            prop_assert_eq!(&stored, &postcard::to_stdvec(&map).unwrap());
+            prop_assert_eq!(postcard::from_bytes::<Few<Max<u64>, 3>>(&stored).unwrap(), whole);
         }
     }
 }

@@ -157,10 +157,10 @@ impl Bucket for Minute {
             console: size(&all.console),
             parties: size(&all.parties),
             named: all.named.map(size),
-            grave: all.grave,
-            policies: all.policies,
-            regions: all.regions,
-            accounts: all.accounts,
+            grave: all.grave.map(|()| ()),
+            policies: all.policies.map(|()| ()),
+            regions: all.regions.map(|()| ()),
+            accounts: all.accounts.map(|()| ()),
             sample: all.sample,
         }
     }
