@@ -214,6 +214,23 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_is_looked_at() {
+        const TEXT: &[u8; 20] = b"2024-02-19T13:49:58Z";
+        for at in 0..TEXT.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = *TEXT;
+                text[at] = byte;
+                let is_of_the_form =
+                    if TEXT[at].is_ascii_digit() { byte.is_ascii_digit() } else { byte == TEXT[at] };
+                let read = std::str::from_utf8(&text).ok().filter(|_| is_of_the_form);
+                let general = read.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                let general = general.map(|t| EventTime(t.as_second()));
+                assert_eq!(EventTime::parse_fixed(&text), general, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn only_days_of_the_calendar_are_read() {
         for (text, is_a_day) in [
             ("2024-02-29", true),
