@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use std::hash::BuildHasher;
 
 use crate::access_level::AccessLevel;
 use crate::joined::Joined;
-use crate::strings::glance;
 
 /// A call, as (service, name): what detectors match on, and what they remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +134,8 @@ impl ActionTable {
     /// The action with these fields.
     pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
         let fields = [source, logged_name];
-        let hash = glance(0, fields);
+        // All of both counts: names that begin and end alike must not meet at one place.
+        let hash = FixedState::default().hash_one(fields);
         let is_known = |known: &Known| known.hash == hash && known.fields.is(&fields);
         match self.table.find_entry(hash, is_known) {
             Ok(known) => &known.into_mut().action,
