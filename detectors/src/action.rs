@@ -135,7 +135,7 @@ impl ActionTable {
     pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
         let fields = [source, logged_name];
         // All of both counts: names that begin and end alike must not meet at one place.
-        let hash = FixedState::default().hash_one(fields);
+        let hash = FixedState::default().hash_one((source, logged_name));
         let is_known = |known: &Known| known.hash == hash && known.fields.is(&fields);
         match self.table.find_entry(hash, is_known) {
             Ok(known) => &known.into_mut().action,

@@ -91,7 +91,8 @@ impl EventTime {
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        Some(Self(days * DAY + i64::from(hour * 3_600 + minute * 60 + second)))
+        let [hour, minute, second] = [hour, minute, second].map(i64::from);
+        Some(Self(days * DAY + hour * HOUR + minute * MINUTE + second))
     }
 }
 
