@@ -82,20 +82,21 @@ impl Past {
         }
     }
 
-    /// What to expect by the first candidate with enough history; while none has, by the one that expects the most.
-    /// Nothing when no candidate has any history: then fixed floors decide alone.
+    /// What to expect by the one that expects the most, of all candidates up to the first with enough history: never less than
+    /// by the first. Nothing when no candidate has any history: then fixed floors decide alone.
     pub fn expect<'a>(&self, candidates: &[Candidate<'a>]) -> Option<Expectation<'a>> {
-        let mut learning: Option<Expectation<'a>> = None;
+        let mut most: Option<Expectation<'a>> = None;
         for candidate in candidates {
             let Some(expectation) = self.expectation(candidate) else { continue };
-            if expectation.days >= self.enough {
-                return Some(expectation);
+            let is_enough = expectation.days >= self.enough;
+            if most.as_ref().is_none_or(|known| expectation.expected > known.expected) {
+                most = Some(expectation);
             }
-            if learning.as_ref().is_none_or(|known| expectation.expected > known.expected) {
-                learning = Some(expectation);
+            if is_enough {
+                break;
             }
         }
-        learning
+        most
     }
 
     fn expectation<'a>(&self, candidate: &Candidate<'a>) -> Option<Expectation<'a>> {

@@ -66,7 +66,7 @@ fn a_day_counts_when_it_was_over_for_the_lateness_horizon() {
 }
 
 #[test]
-fn the_first_candidate_with_enough_history_decides() {
+fn the_first_candidate_with_enough_history_decides_unless_one_before_it_expects_more() {
     let past = before(EventTime::of_day(30).plus(12 * HOUR));
     let (young, old, younger) = (days([(28, 9)]), days([(1, 40), (2, 40)]), days([(29, 99)]));
     fn chosen<'a>(past: &Past, candidates: [(&'a str, &'a Days); 2]) -> Option<(&'a str, u64)> {
@@ -76,6 +76,7 @@ fn the_first_candidate_with_enough_history_decides() {
     assert_eq!(chosen(&past, [("own", &old), ("siblings", &young)]), Some(("own", 40)));
     assert_eq!(chosen(&past, [("own", &young), ("siblings", &old)]), Some(("siblings", 40)));
     assert_eq!(chosen(&past, [("own", &young), ("siblings", &younger)]), Some(("siblings", 99)));
+    assert_eq!(chosen(&past, [("own", &younger), ("siblings", &old)]), Some(("own", 99)));
     assert_eq!(past.expect(&[]), None);
 }
 

@@ -24,11 +24,21 @@ pub struct Days {
 }
 
 impl Days {
+    /// [`Days::was_usual`] looks back so many days.
+    pub const USUAL_FROM: i64 = 15;
+
     /// Takes in a window that starts at a time.
     pub fn take(&mut self, start: EventTime, count: u64) {
         let busiest = self.busiest.entry(start.day()).or_default();
         *busiest = (*busiest).max(count);
         self.by_hour.entry(start.day()).or_default().raise(start.hour(), count);
+    }
+
+    /// Whether `often` days had a window at least this busy, of the two weeks that ended a day before `day`: complete by any
+    /// lateness horizon, and within any forgetting period. What was usual stays so whatever else is learnt.
+    pub fn was_usual(&self, day: i64, count: u64, often: usize) -> bool {
+        let before = self.busiest.range(day - Self::USUAL_FROM..day - 1);
+        before.filter(|(_, busiest)| **busiest >= count).count() >= often
     }
 
     /// Nothing is known.

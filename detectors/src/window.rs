@@ -175,16 +175,32 @@ impl<B: Bucket> Windows<B> {
         !self.minutes.is_empty()
     }
 
-    /// Drops the peaks of hours that were ordinary: on `often` days of the two weeks that ended a day before them a window was
-    /// at least as busy. What expects at least what `often` days of those reached (see [`crate::baseline`]) finds nothing
-    /// in them. Joining other facts later only makes more hours ordinary.
+    /// Drops the peaks of hours that were [ordinary](Days::was_usual): on `often` days a window was at least as busy. What expects
+    /// at least what `often` days of those reached (see [`crate::baseline`]) finds nothing in them.
     pub fn drop_ordinary(&mut self, often: usize) {
         let Self { hours, days, .. } = self;
-        hours.retain(|hour, peak| {
-            let day = EventTime::of_hour(*hour).day();
-            days.busiest.range(day - 15..day - 1).filter(|(_, busiest)| **busiest >= peak.count).count()
-                < often
-        });
+        hours.retain(|hour, peak| !days.was_usual(EventTime::of_hour(*hour).day(), peak.count, often));
+    }
+
+    /// The peaks [`Windows::drop_ordinary`] would drop, of hours from one on.
+    pub fn ordinary(
+        &mut self,
+        from: i64,
+        often: usize,
+    ) -> impl Iterator<Item = (i64, &mut Peak<B::Summary>)> {
+        let Self { hours, days, .. } = self;
+        let hours = hours.range_mut(from..).map(|(hour, peak)| (*hour, peak));
+        hours.filter(move |(hour, peak)| days.was_usual(EventTime::of_hour(*hour).day(), peak.count, often))
+    }
+
+    /// The peaks of closed windows, of hours from one on.
+    pub fn closed(&self, from: i64) -> impl Iterator<Item = (i64, &Peak<B::Summary>)> {
+        self.hours.range(from..).map(|(hour, peak)| (*hour, peak))
+    }
+
+    /// The hour of the first open minute.
+    pub fn first_open(&self) -> Option<i64> {
+        self.minutes.first().map(|(minute, _)| EventTime::of_minute(*minute).hour())
     }
 
     /// The largest window of each hour with at least `floor` events, from peaks and open minutes.

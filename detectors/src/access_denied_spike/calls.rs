@@ -3,7 +3,7 @@
 use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
 use super::draft::{Draft, Plural, short_name};
-use super::facts::{FLOOR, Remembered, Summary};
+use super::facts::{FLOOR, Remembered, SEVERAL_ACTIONS, Summary};
 use super::grave::Weight;
 use super::outage::{Outage, recent_changes};
 use super::{AccessDeniedSpike, Config};
@@ -15,8 +15,6 @@ use crate::ledger::Key;
 use crate::time::EventTime;
 use crate::window::Peak;
 
-/// From this many different actions on, refusals are no single mistake repeated.
-const SEVERAL_ACTIONS: u64 = 3;
 /// From this many services on, reading what there is looks like taking stock.
 const STOCKTAKING_SERVICES: u64 = 4;
 /// So many times the threshold is graver than the threshold.

@@ -12,16 +12,23 @@ use super::message::Cause;
 use super::observe::Lately;
 use crate::action::stable_hash;
 use crate::actor::ActorKind;
+use crate::days::Days;
 use crate::few::Few;
 use crate::finding::Evidence;
 use crate::gathering::{Gathering, Total, different_calls};
 use crate::lattice::{Distinct, Join, Max, Sample, Set};
 use crate::ledger::Facts;
-use crate::time::EventTime;
+use crate::time::{DAY, EventTime, HOUR};
 use crate::window::{Bucket, Windows};
 
 /// Hours with fewer refusals in their busiest window leave no peak: below every threshold that can be configured.
 pub(crate) const FLOOR: u64 = 3;
+/// From this many different actions, of as many services, a window may be told for its breadth however few its refusals.
+pub(crate) const SEVERAL_ACTIONS: u64 = 3;
+/// A window as large as on this many days is ordinary: a burst is larger than what
+/// [`Usual::OnTwoDays`](crate::baseline::Usual::OnTwoDays) expects.
+const ORDINARY_DAYS: usize = 2;
+const HOURS_A_DAY: i64 = DAY / HOUR;
 /// Pieces of evidence of a window.
 pub(crate) const EVIDENCE: usize = 8;
 /// Other parties kept by name: the actors behind an address, the roles an actor tried.
@@ -335,6 +342,25 @@ impl Join for Remembered {
     }
 }
 
+impl Remembered {
+    /// Leaves of hours that will never be told of, from one on, what judging others needs: how many refusals, and of how many
+    /// actions. What is refused all day would otherwise be remembered in all detail, hour by hour.
+    fn thin_out(&mut self, from: i64) {
+        let mut broadest = Days::default();
+        for (hour, peak) in self.windows.closed(from - Days::USUAL_FROM * HOURS_A_DAY) {
+            broadest.take(EventTime::of_hour(hour), peak.summary.actions());
+        }
+        for (hour, peak) in self.windows.ordinary(from, ORDINARY_DAYS) {
+            let Summary { reads, writes, services, .. } = peak.summary;
+            let actions = reads.0 + writes.0;
+            let is_narrow = actions.min(services.0) < SEVERAL_ACTIONS;
+            if is_narrow || broadest.was_usual(EventTime::of_hour(hour).day(), actions, ORDINARY_DAYS) {
+                peak.summary = Summary { reads, writes, ..Summary::default() };
+            }
+        }
+    }
+}
+
 impl Facts for Remembered {
     type Memo = Lately;
     type Notes = ();
@@ -343,10 +369,15 @@ impl Facts for Remembered {
     fn let_go(_: &mut Self::Memo) {}
 
     fn close(&mut self, closed: i64) -> bool {
+        let from = self.windows.first_open();
         // Each of them is to be closed, whatever the others say.
-        self.windows.close(closed, FLOOR)
+        let is_open = self.windows.close(closed, FLOOR)
             | self.siblings.close(closed, u64::MAX)
-            | self.neighbours.close(closed, u64::MAX)
+            | self.neighbours.close(closed, u64::MAX);
+        if let Some(from) = from {
+            self.thin_out(from);
+        }
+        is_open
     }
 
     fn forget(&mut self, horizon: EventTime) {

@@ -58,7 +58,7 @@ pub struct Config {
     pub min_actors_of_address: u32,
     /// Actors of one account refused for one cause that are an outage; at least 2.
     pub min_actors_of_outage: u32,
-    /// A burst is this many times larger than what earlier days lead one to expect; at least 1.
+    /// A burst is this many times larger than what earlier days lead one to expect; more than 1.
     pub times_expected: f64,
 }
 
@@ -96,8 +96,9 @@ impl Config {
                 return Err(ConfigError::new(field, format!("{value} is too few: at least {least}")));
             }
         }
-        if !self.times_expected.is_finite() || self.times_expected < 1.0 {
-            return Err(ConfigError::new("times_expected", "must be a number from 1 on"));
+        // What is as large as expected is no burst: of hours that were ordinary nothing is kept that could be told.
+        if !self.times_expected.is_finite() || self.times_expected <= 1.0 {
+            return Err(ConfigError::new("times_expected", "must be a number above 1"));
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Scenes: what happened, and what is told of it.
 
+use super::facts::EVIDENCE;
 use super::{AccessDeniedSpike, Config};
 use crate::Detector as _;
 use crate::actor::Identity;
 use crate::environment::Learning;
 use crate::event::Session;
 use crate::finding::Finding;
+use crate::ledger::Ledger;
 use crate::testing::{Call, find, role, teach, user};
 use crate::time::{DAY, EventTime, HOUR, MINUTE};
 
@@ -360,7 +362,7 @@ fn configurations_that_make_no_sense_are_refused() {
     assert_eq!(refused(Config { min_calls: 40, ..good.clone() }), "min_calls_of_one_action");
     assert_eq!(refused(Config { min_actors_of_outage: 1, ..good.clone() }), "min_actors_of_outage");
     assert_eq!(refused(Config { times_expected: f64::NAN, ..good.clone() }), "times_expected");
-    assert_eq!(refused(Config { times_expected: 0.9, ..good }), "times_expected");
+    assert_eq!(refused(Config { times_expected: 1.0, ..good }), "times_expected");
 }
 
 #[test]
@@ -436,4 +438,42 @@ fn less_is_enough_at_an_hour_or_on_a_weekday_when_refusals_are_usually_none() {
     assert_eq!(found_in(&with(an_hour_late, 71)), []);
     let finding = only(&with(an_hour_late, 72));
     assert!(!has_reason(&finding, "unusual_time", ""), "{finding:#?}");
+}
+
+/// A scanner that is refused the same every hour, one that stops after a month, and a burst at the end.
+#[test]
+fn of_hours_as_all_others_little_is_kept_and_nothing_is_told_otherwise() {
+    let walk = [
+        ("s3", "ListBuckets"),
+        ("iam", "ListUsers"),
+        ("ec2", "DescribeInstances"),
+        ("rds", "DescribeDBInstances"),
+        ("kms", "ListKeys"),
+        ("sns", "ListTopics"),
+        ("sqs", "ListQueues"),
+    ];
+    let mut calls: Vec<Call<'_>> =
+        (0..24 * 24).flat_map(|hour| each_of(&walk, TEN.plus(hour * HOUR))).collect();
+    calls.extend(repeated(&denied("ssm", "GetParameter", TEN.plus(23 * DAY + 20 * MINUTE)), 40, 2));
+    let detector = AccessDeniedSpike::new(Config::default()).unwrap();
+    let open = teach::<AccessDeniedSpike>(&calls);
+    let mut closed = open.clone();
+    closed.close(i64::MAX / 2);
+    let mut as_it_came = Ledger::default();
+    for day in calls.chunks(walk.len() * 24) {
+        as_it_came.absorb(teach::<AccessDeniedSpike>(day));
+        as_it_came.close(day[0].time.minute() - 180);
+    }
+    as_it_came.close(i64::MAX / 2);
+    let told = find(&detector, &open, NO_LEARNING);
+    assert_eq!(told.iter().map(|f| f.kind).collect::<Vec<_>>(), ["denied_calls", "denied_calls"]);
+    assert!(told[1].evidence.len() == EVIDENCE && told[1].evidence[0].name.as_ref() == "GetParameter");
+    for closed in [closed, as_it_came] {
+        assert_eq!(find(&detector, &closed, NO_LEARNING), told);
+        for (key, facts) in closed.sorted() {
+            let kept: usize = facts.windows.closed(0).map(|(_, peak)| peak.summary.sample.iter().len()).sum();
+            // The first days, that of the burst, and the days after which a day is usual.
+            assert!(kept <= 4 * 24 * EVIDENCE, "{kept} of {key:?}");
+        }
+    }
 }
