@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Remembered, Summary};
+use super::facts::Remembered;
 use super::observe::{ACCOUNT, SIBLINGS};
+use super::summary::Summary;
 use crate::actor::role_family;
 use crate::baseline::{Candidate, Expectation, Past, Usual};
 use crate::days::Days;

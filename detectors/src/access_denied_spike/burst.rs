@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::facts::Summary;
+use super::summary::Summary;
 use crate::finding::{Reason, Severity};
 use crate::lattice::Join;
 use crate::time::{EventTime, MINUTE, TimeRange};

@@ -3,9 +3,10 @@
 use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
 use super::draft::{Draft, Plural, short_name};
-use super::facts::{FLOOR, Remembered, SEVERAL_ACTIONS, Summary};
+use super::facts::{FLOOR, Remembered, SEVERAL_ACTIONS};
 use super::grave::Weight;
 use super::outage::{Outage, recent_changes};
+use super::summary::Summary;
 use super::{AccessDeniedSpike, Config};
 use crate::action::{service_of, strip_version};
 use crate::baseline::Expectation;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::burst::Burst;
-use super::facts::{Remembered, Summary};
+use super::facts::Remembered;
 use super::observe::{ACCOUNT, SOURCE_CALLS, SOURCE_SIGN_INS};
+use super::summary::Summary;
 use crate::actor::ActorKind;
 use crate::detector::Detector as _;
 use crate::finding::{Anchor, Entity, Finding, FindingActor, Measure, Reason, Severity, Share};

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
 use super::firsts::Firsts;
-use super::grave::{GraveCall, Weight};
 use super::message::Cause;
 use super::observe::Lately;
+use super::summary::{Detail, Summary};
 use crate::action::stable_hash;
 use crate::actor::ActorKind;
 use crate::days::Days;
@@ -32,7 +32,7 @@ const HOURS_A_DAY: i64 = DAY / HOUR;
 /// Pieces of evidence of a window.
 pub(crate) const EVIDENCE: usize = 8;
 /// Other parties kept by name: the actors behind an address, the roles an actor tried.
-const PARTIES: usize = 16;
+pub(super) const PARTIES: usize = 16;
 
 /// One minute of refusals of one key.
 pub(crate) type Minute = Gathering<Refusals>;
@@ -156,10 +156,8 @@ impl Bucket for Minute {
             minute.add_to(&mut all);
         }
         let size = |set: &Distinct| Max(set.count());
-        Summary {
+        let detail = Detail {
             causes: all.causes.iter().map(|(cause, calls)| (*cause, size(calls))).collect(),
-            reads: size(&all.reads),
-            writes: size(&all.writes),
             services: size(&all.services),
             console: size(&all.console),
             parties: size(&all.parties),
@@ -169,73 +167,8 @@ impl Bucket for Minute {
             regions: all.regions.map(|()| ()),
             accounts: all.accounts.map(|()| ()),
             sample: all.sample,
-        }
-    }
-}
-
-/// What stays of a window: the sizes of the sets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub(crate) causes: BTreeMap<Cause, Max<u64>>,
-    pub(crate) reads: Max<u64>,
-    pub(crate) writes: Max<u64>,
-    pub(crate) services: Max<u64>,
-    pub(crate) console: Max<u64>,
-    pub(crate) parties: Max<u64>,
-    pub(crate) named: Few<Max<u64>, PARTIES>,
-    pub(crate) grave: Few<(), 16>,
-    pub(crate) policies: Few<(), 2>,
-    pub(crate) regions: Few<(), 2>,
-    pub(crate) accounts: Few<(), 4>,
-    pub(crate) sample: Sample<EVIDENCE>,
-}
-
-impl Join for Summary {
-    fn join(&mut self, other: &Self) {
-        self.causes.join(&other.causes);
-        self.reads.join(&other.reads);
-        self.writes.join(&other.writes);
-        self.services.join(&other.services);
-        self.console.join(&other.console);
-        self.parties.join(&other.parties);
-        self.named.join(&other.named);
-        self.grave.join(&other.grave);
-        self.policies.join(&other.policies);
-        self.regions.join(&other.regions);
-        self.accounts.join(&other.accounts);
-        self.sample.join(&other.sample);
-    }
-}
-
-impl Summary {
-    /// How many different actions.
-    pub(crate) fn actions(&self) -> u64 {
-        self.reads.0 + self.writes.0
-    }
-
-    /// The most frequent cause, with its share of the calls.
-    pub(crate) fn main_cause(&self) -> (Cause, f64) {
-        let total: u64 = self.causes.values().map(|calls| calls.0).sum();
-        let main = self.causes.iter().max_by_key(|(cause, calls)| (calls.0, std::cmp::Reverse(**cause)));
-        main.map_or((Cause::Unstated, 0.0), |(cause, calls)| (*cause, calls.0 as f64 / total.max(1) as f64))
-    }
-
-    /// The grave calls among them, in order of their labels.
-    pub(crate) fn grave_calls(&self) -> impl Iterator<Item = (&str, GraveCall)> {
-        let mut calls: Vec<_> =
-            self.grave.iter().filter_map(|(label, ())| Some((&**label, GraveCall::of(label)?))).collect();
-        calls.sort_unstable_by_key(|(label, _)| *label);
-        calls.into_iter()
-    }
-
-    /// The weight of the heaviest grave call.
-    pub(crate) fn worst(&self) -> Option<Weight> {
-        self.grave_calls().map(|(_, call)| call.weight).max()
-    }
-
-    /// The evidence, as findings hold it.
-    pub(crate) fn evidence(&self) -> Vec<Evidence> {
-        self.sample.iter().cloned().collect()
+        };
+        Summary::new(size(&all.reads), size(&all.writes), detail)
     }
 }
 
@@ -351,11 +284,10 @@ impl Remembered {
             broadest.take(EventTime::of_hour(hour), peak.summary.actions());
         }
         for (hour, peak) in self.windows.ordinary(from, ORDINARY_DAYS) {
-            let Summary { reads, writes, services, .. } = peak.summary;
-            let actions = reads.0 + writes.0;
-            let is_narrow = actions.min(services.0) < SEVERAL_ACTIONS;
+            let actions = peak.summary.actions();
+            let is_narrow = actions.min(peak.summary.services.0) < SEVERAL_ACTIONS;
             if is_narrow || broadest.was_usual(EventTime::of_hour(hour).day(), actions, ORDINARY_DAYS) {
-                peak.summary = Summary { reads, writes, ..Summary::default() };
+                peak.summary.thin_out();
             }
         }
     }

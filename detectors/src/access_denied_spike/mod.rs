@@ -21,6 +21,7 @@ mod series;
 mod services;
 mod sign_ins;
 mod slow;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,8 @@ use crate::event::Event;
 use crate::finding::Finding;
 use crate::ledger::{Class, Key, Ledger};
 
-pub use facts::{Remembered, Summary};
+pub use facts::Remembered;
+pub use summary::Summary;
 
 /// The detector.
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use super::burst::{Bar, Burst, bursts};
 use super::changes::Change;
 use super::draft::{Draft, Plural};
-use super::facts::{FLOOR, Remembered, Summary};
+use super::facts::{FLOOR, Remembered};
 use super::grave::Weight;
 use super::message::Cause;
 use super::observe::{ACCOUNT, CHANGES};
+use super::summary::Summary;
 use super::{AccessDeniedSpike, Config};
 use crate::baseline::{Candidate, Past, Usual};
 use crate::detector::Around;

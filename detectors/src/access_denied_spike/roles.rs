@@ -2,9 +2,10 @@
 
 use super::AccessDeniedSpike;
 use super::draft::{Plural, short_name};
-use super::facts::{Remembered, Summary};
+use super::facts::Remembered;
 use super::observe::CHANGES;
 use super::series::{GRAVER, Series, bar};
+use super::summary::Summary;
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};
 use crate::ledger::{Key, KeyRef};

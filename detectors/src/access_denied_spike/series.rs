@@ -3,7 +3,8 @@
 use super::background::Background;
 use super::burst::{Bar, Burst, bursts};
 use super::draft::{Draft, short_name};
-use super::facts::{FLOOR, Remembered, Summary};
+use super::facts::{FLOOR, Remembered};
+use super::summary::Summary;
 use crate::baseline::Expectation;
 use crate::detector::Around;
 use crate::finding::{Finding, Reason, Severity};

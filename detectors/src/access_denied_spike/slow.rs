@@ -2,8 +2,9 @@
 
 use super::AccessDeniedSpike;
 use super::draft::{Draft, Plural, prose, short_name};
-use super::facts::{Remembered, Summary};
+use super::facts::Remembered;
 use super::observe::SOURCE_SIGN_INS;
+use super::summary::Summary;
 use crate::baseline::{Candidate, Expectation, Past, Usual};
 use crate::days::Days;
 use crate::detector::Around;
