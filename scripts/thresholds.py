@@ -56,7 +56,7 @@ POINTS["policy_change"] |= {
 }
 denied = POINTS["access_denied_spike"]
 denied |= {f"all floors x{n}": table("access_denied_spike", scaled(DENIED, n)) for n in (0.3, 0.5, 2, 4, 8)}
-denied |= {f"times_expected {n}": table("access_denied_spike", {"times_expected": n}) for n in (1.0, 1.5, 6.0, 12.0)}
+denied |= {f"times_expected {n}": table("access_denied_spike", {"times_expected": n}) for n in (1.1, 1.5, 6.0, 12.0)}
 denied |= {f"min_actions {n}": table("access_denied_spike", {"min_actions": n}) for n in (3, 12, 24)}
 denied["floors x0.5, times_expected 1.5"] = table("access_denied_spike", scaled(DENIED, 0.5) | {"times_expected": 1.5})
 first = POINTS["first_time_privilege"]

@@ -35,7 +35,7 @@ impl Days {
     }
 
     /// Whether `often` days had a window at least this busy, of the two weeks that ended a day before `day`: complete by any
-    /// lateness horizon, and within any forgetting period. What was usual stays so whatever else is learnt.
+    /// lateness horizon, and within any forgetting period there can be. What was usual stays so whatever else is learnt.
     pub fn was_usual(&self, day: i64, count: u64, often: usize) -> bool {
         let before = self.busiest.range(day - Self::USUAL_FROM..day - 1);
         before.filter(|(_, busiest)| **busiest >= count).count() >= often

@@ -42,9 +42,9 @@ pub struct Organization {
 pub struct Learning {
     /// An actor or account younger than this is still being learnt, days.
     pub days: u32,
-    /// What was not seen for this long counts as new again, days; at least 1.
+    /// What was not seen for this long counts as new again, days; at least 15.
     pub forget_after_days: u32,
-    /// A record delivered later than this after its event is late, minutes.
+    /// A record delivered later than this after its event is late, minutes; at most 1440.
     pub lateness_minutes: u32,
 }
 

@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trailhound_detectors::catalogue::{Configs, Detectors};
+use trailhound_detectors::days::Days;
 use trailhound_detectors::environment::{Learning, Organization};
+use trailhound_detectors::time::DAY;
 use trailhound_detectors::{ConfigError, Environment};
 
 use crate::suppress::Suppression;
@@ -145,7 +147,6 @@ impl Config {
             }
         }
         for (path, value) in [
-            ("learning.forget_after_days", self.learning.forget_after_days),
             ("coverage.silent_after_hours", self.coverage.silent_after_hours),
             ("limits.stored_mib", self.limits.stored_mib),
             ("limits.inflated_mib", self.limits.inflated_mib),
@@ -154,6 +155,15 @@ impl Config {
             if value == 0 {
                 problems.push(Problem::new(path, "must be at least 1"));
             }
+        }
+        // Facts of hours that were as all others within two weeks are not kept whole; see `Days::was_usual`.
+        let two_weeks = Days::USUAL_FROM.unsigned_abs();
+        if u64::from(self.learning.forget_after_days) < two_weeks {
+            let least = format!("must be at least {two_weeks}: what is usual is told by two weeks");
+            problems.push(Problem::new("learning.forget_after_days", least));
+        }
+        if self.learning.lateness_seconds() > DAY {
+            problems.push(Problem::new("learning.lateness_minutes", "must be at most 1440, a day"));
         }
         if !self.coverage.times_usual.is_finite() || self.coverage.times_usual < 1.0 {
             problems.push(Problem::new("coverage.times_usual", "must be a number from 1 on"));
