@@ -89,7 +89,11 @@ impl Past {
         for candidate in candidates {
             let Some(expectation) = self.expectation(candidate) else { continue };
             let is_enough = expectation.days >= self.enough;
-            if most.as_ref().is_none_or(|known| expectation.expected > known.expected) {
+            // Of two that expect the same the one with enough history has the better reasons.
+            let is_more = |known: &Expectation<'_>| {
+                (expectation.expected, is_enough) > (known.expected, known.days >= self.enough)
+            };
+            if most.as_ref().is_none_or(is_more) {
                 most = Some(expectation);
             }
             if is_enough {

@@ -77,6 +77,8 @@ fn the_first_candidate_with_enough_history_decides_unless_one_before_it_expects_
     assert_eq!(chosen(&past, [("own", &young), ("siblings", &old)]), Some(("siblings", 40)));
     assert_eq!(chosen(&past, [("own", &young), ("siblings", &younger)]), Some(("siblings", 99)));
     assert_eq!(chosen(&past, [("own", &younger), ("siblings", &old)]), Some(("own", 99)));
+    let as_busy = days([(28, 40)]);
+    assert_eq!(chosen(&past, [("own", &as_busy), ("siblings", &old)]), Some(("siblings", 40)));
     assert_eq!(past.expect(&[]), None);
 }
 

@@ -42,9 +42,9 @@ pub struct Organization {
 pub struct Learning {
     /// An actor or account younger than this is still being learnt, days.
     pub days: u32,
-    /// What was not seen for this long counts as new again, days; at least 15.
+    /// What was not seen for this long counts as new again, days; at least 20.
     pub forget_after_days: u32,
-    /// A record delivered later than this after its event is late, minutes; at most 1440.
+    /// A record delivered later than this after its event is late, minutes; at most 1440, a day.
     pub lateness_minutes: u32,
 }
 
@@ -55,6 +55,12 @@ impl Default for Learning {
 }
 
 impl Learning {
+    /// The least [`Learning::forget_after_days`] may be: what is usual is told by the two weeks before a day, and whether something is told
+    /// depends on what was told five days before.
+    pub const LEAST_MEMORY_DAYS: u32 = 20;
+    /// The most [`Learning::lateness_minutes`] may be: what is usual is told by days that ended a day before.
+    pub const MOST_LATENESS_MINUTES: u32 = 1_440;
+
     /// The learning period in seconds.
     pub fn seconds(&self) -> i64 {
         i64::from(self.days) * DAY

@@ -193,13 +193,13 @@ impl<B: Bucket> Windows<B> {
         hours.filter(move |(hour, peak)| days.was_usual(EventTime::of_hour(*hour).day(), peak.count, often))
     }
 
-    /// The peaks of closed windows, of hours from one on.
-    pub fn closed(&self, from: i64) -> impl Iterator<Item = (i64, &Peak<B::Summary>)> {
-        self.hours.range(from..).map(|(hour, peak)| (*hour, peak))
+    /// The largest closed window of each day and of its hours.
+    pub fn closed_days(&self) -> &Days {
+        &self.days
     }
 
     /// The hour of the first open minute.
-    pub fn first_open(&self) -> Option<i64> {
+    pub fn first_open_hour(&self) -> Option<i64> {
         self.minutes.first().map(|(minute, _)| EventTime::of_minute(*minute).hour())
     }
 

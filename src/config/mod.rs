@@ -13,9 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trailhound_detectors::catalogue::{Configs, Detectors};
-use trailhound_detectors::days::Days;
 use trailhound_detectors::environment::{Learning, Organization};
-use trailhound_detectors::time::DAY;
 use trailhound_detectors::{ConfigError, Environment};
 
 use crate::suppress::Suppression;
@@ -156,19 +154,20 @@ impl Config {
                 problems.push(Problem::new(path, "must be at least 1"));
             }
         }
-        // Facts of hours that were as all others within two weeks are not kept whole; see `Days::was_usual`.
-        let two_weeks = Days::USUAL_FROM.unsigned_abs();
-        if u64::from(self.learning.forget_after_days) < two_weeks {
-            let least = format!("must be at least {two_weeks}: what is usual is told by two weeks");
+        // Of hours that were as all others facts keep little: judging must see the days that made them so.
+        let Learning { days, forget_after_days, lateness_minutes } = self.learning;
+        if forget_after_days < Learning::LEAST_MEMORY_DAYS {
+            let least = format!("must be at least {}", Learning::LEAST_MEMORY_DAYS);
             problems.push(Problem::new("learning.forget_after_days", least));
         }
-        if self.learning.lateness_seconds() > DAY {
-            problems.push(Problem::new("learning.lateness_minutes", "must be at most 1440, a day"));
+        if lateness_minutes > Learning::MOST_LATENESS_MINUTES {
+            let most = format!("must be at most {}, a day", Learning::MOST_LATENESS_MINUTES);
+            problems.push(Problem::new("learning.lateness_minutes", most));
         }
         if !self.coverage.times_usual.is_finite() || self.coverage.times_usual < 1.0 {
             problems.push(Problem::new("coverage.times_usual", "must be a number from 1 on"));
         }
-        if self.learning.days > self.learning.forget_after_days {
+        if days > forget_after_days {
             problems.push(Problem::new(
                 "learning.days",
                 "longer than `forget_after_days`: nothing would ever be learnt",

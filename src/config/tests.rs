@@ -52,10 +52,15 @@ fn values_that_do_not_fit_are_told_with_their_place() {
 fn values_that_cannot_be_are_told_all_at_once() {
     insta::assert_snapshot!(complaints(
         "[organization]\nid = 'my-org'\naccounts = ['123', '123456789012']\n\
-         [learning]\nforget_after_days = 0\n\
+         [learning]\nforget_after_days = 19\ndays = 20\nlateness_minutes = 1441\n\
          [[suppressions]]\nkind = 'x'\nreason = 'r'\nexpires = 2026-01-01\n\
          [[suppressions]]\nreason = 'r'\nexpires = 2026-01-01\n"
     ));
+}
+
+#[test]
+fn memory_and_lateness_may_be_at_their_ends() {
+    assert!(Config::parse("[learning]\nforget_after_days = 20\nlateness_minutes = 1440\n", "t.toml").is_ok());
 }
 
 #[test]

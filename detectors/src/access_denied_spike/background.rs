@@ -1,10 +1,7 @@
 //! What is usual for a key: its own past, that of others like it, and how long anything was watched at all.
 
-use std::collections::BTreeMap;
-
 use super::facts::Remembered;
 use super::observe::{ACCOUNT, SIBLINGS};
-use super::summary::Summary;
 use crate::actor::role_family;
 use crate::baseline::{Candidate, Expectation, Past, Usual};
 use crate::days::Days;
@@ -12,7 +9,6 @@ use crate::detector::Around;
 use crate::environment::Learning;
 use crate::ledger::{Key, KeyRef};
 use crate::time::EventTime;
-use crate::window::Peak;
 
 /// The past of a key and of those like it.
 pub(crate) struct Background<'a> {
@@ -27,27 +23,18 @@ pub(crate) struct Background<'a> {
 }
 
 impl<'a> Background<'a> {
-    /// Of a key whose busiest windows are `peaks`.
-    pub(crate) fn of(
-        key: &Key,
-        facts: &Remembered,
-        peaks: &BTreeMap<i64, Peak<Summary>>,
-        around: &Around<'a, Remembered>,
-    ) -> Self {
+    /// Of a key.
+    pub(crate) fn of(key: &Key, facts: &Remembered, around: &Around<'a, Remembered>) -> Self {
         let others = around.others;
         let account = others.facts(KeyRef { class: ACCOUNT, account: &key.account, entity: "" });
         let siblings = role_family(&key.entity)
             .and_then(|entity| others.facts(KeyRef { class: SIBLINGS, account: "", entity }));
-        let mut breadth = Days::default();
-        for peak in peaks.values() {
-            breadth.take(peak.range().start, peak.summary.actions());
-        }
         Self {
             learning: &around.environment.learning,
             own: facts.windows.days(),
             siblings: siblings.map(|f| f.siblings.days()).unwrap_or_default(),
             neighbours: account.map(|f| f.neighbours.days()).unwrap_or_default(),
-            breadth,
+            breadth: facts.breadth.days(),
             first_day: account.and_then(|f| f.windows.days().busiest.keys().next().copied()),
         }
     }

@@ -68,7 +68,8 @@ pub(crate) fn bursts(
 ) -> Vec<Burst> {
     let mut found: Vec<Burst> = Vec::new();
     let mut known: VecDeque<Known> = VecDeque::new();
-    for (hour, peak) in peaks {
+    // Of a thin one there is nothing to tell, even where the days that made it ordinary are forgotten.
+    for (hour, peak) in peaks.iter().filter(|(_, peak)| !peak.summary.is_thin()) {
         let Some(reason) = bar(peak) else { continue };
         while known.front().is_some_and(|k| k.hour < hour - KNOWN_HOURS) {
             known.pop_front();

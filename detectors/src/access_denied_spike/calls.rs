@@ -33,7 +33,7 @@ impl AccessDeniedSpike {
         if peaks.is_empty() {
             return Vec::new();
         }
-        let background = Background::of(key, facts, &peaks, around);
+        let background = Background::of(key, facts, around);
         let bursts = bursts(&peaks, |peak| call_bar(&self.config, peak, &background));
         if bursts.is_empty() {
             return Vec::new();

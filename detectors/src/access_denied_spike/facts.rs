@@ -12,23 +12,22 @@ use super::observe::Lately;
 use super::summary::{Detail, Summary};
 use crate::action::stable_hash;
 use crate::actor::ActorKind;
-use crate::days::Days;
 use crate::few::Few;
 use crate::finding::Evidence;
 use crate::gathering::{Gathering, Total, different_calls};
 use crate::lattice::{Distinct, Join, Max, Sample, Set};
 use crate::ledger::Facts;
-use crate::time::{DAY, EventTime, HOUR};
+use crate::time::EventTime;
 use crate::window::{Bucket, Windows};
 
 /// Hours with fewer refusals in their busiest window leave no peak: below every threshold that can be configured.
 pub(crate) const FLOOR: u64 = 3;
-/// From this many different actions, of as many services, a window may be told for its breadth however few its refusals.
+/// From this many different actions on, refusals are no single mistake repeated. With fewer, or of fewer services, no window is told
+/// for its breadth.
 pub(crate) const SEVERAL_ACTIONS: u64 = 3;
 /// A window as large as on this many days is ordinary: a burst is larger than what
 /// [`Usual::OnTwoDays`](crate::baseline::Usual::OnTwoDays) expects.
 const ORDINARY_DAYS: usize = 2;
-const HOURS_A_DAY: i64 = DAY / HOUR;
 /// Pieces of evidence of a window.
 pub(crate) const EVIDENCE: usize = 8;
 /// Other parties kept by name: the actors behind an address, the roles an actor tried.
@@ -158,6 +157,8 @@ impl Bucket for Minute {
         let size = |set: &Distinct| Max(set.count());
         let detail = Detail {
             causes: all.causes.iter().map(|(cause, calls)| (*cause, size(calls))).collect(),
+            reads: size(&all.reads),
+            writes: size(&all.writes),
             services: size(&all.services),
             console: size(&all.console),
             parties: size(&all.parties),
@@ -168,7 +169,37 @@ impl Bucket for Minute {
             accounts: all.accounts.map(|()| ()),
             sample: all.sample,
         };
-        Summary::new(size(&all.reads), size(&all.writes), detail)
+        Summary::from(detail)
+    }
+}
+
+/// The different actions refused in a minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Actions(pub(crate) Distinct);
+
+impl Join for Actions {
+    fn join(&mut self, other: &Self) {
+        self.0.join(&other.0);
+    }
+}
+
+impl Bucket for Actions {
+    type Summary = ();
+
+    fn count(&self) -> u64 {
+        self.0.count()
+    }
+
+    fn summarise(_: &[&Self]) {}
+
+    fn together(minutes: &[(i64, &Self, u64)], sum: u64) -> u64 {
+        if minutes.len() < 2 {
+            return sum;
+        }
+        let mut all = Distinct::default();
+        minutes.iter().for_each(|(_, minute, _)| all.join(&minute.0));
+        all.count()
     }
 }
 
@@ -239,6 +270,8 @@ fn by_actor(few: &[(u64, Arc<str>)]) -> Option<Vec<u64>> {
 pub struct Remembered {
     /// Refusals.
     pub(crate) windows: Windows<Minute>,
+    /// Of an actor's calls, how many different actions were refused.
+    pub(crate) breadth: Windows<Actions>,
     /// The busiest of the actors alike: one bad sibling is enough to be usual.
     pub(crate) siblings: Windows<Peers<0>>,
     /// The second busiest of an account's actors: one noisy actor must not hide the others.
@@ -256,6 +289,7 @@ pub struct Remembered {
 impl Join for Remembered {
     fn join(&mut self, other: &Self) {
         self.windows.join(&other.windows);
+        self.breadth.join(&other.breadth);
         self.siblings.join(&other.siblings);
         self.neighbours.join(&other.neighbours);
         self.kinds.join(&other.kinds);
@@ -266,6 +300,7 @@ impl Join for Remembered {
 
     fn covers(&self, other: &Self) -> bool {
         self.windows.covers(&other.windows)
+            && self.breadth.covers(&other.breadth)
             && self.siblings.covers(&other.siblings)
             && self.neighbours.covers(&other.neighbours)
             && self.kinds.covers(&other.kinds)
@@ -276,17 +311,15 @@ impl Join for Remembered {
 }
 
 impl Remembered {
-    /// Leaves of hours that will never be told of, from one on, what judging others needs: how many refusals, and of how many
-    /// actions. What is refused all day would otherwise be remembered in all detail, hour by hour.
+    /// Leaves of hours that can't be told of, from one on, how many refusals they had. What is refused all day would otherwise be
+    /// remembered in all detail, hour by hour.
     fn thin_out(&mut self, from: i64) {
-        let mut broadest = Days::default();
-        for (hour, peak) in self.windows.closed(from - Days::USUAL_FROM * HOURS_A_DAY) {
-            broadest.take(EventTime::of_hour(hour), peak.summary.actions());
-        }
+        let breadth = self.breadth.closed_days();
         for (hour, peak) in self.windows.ordinary(from, ORDINARY_DAYS) {
-            let actions = peak.summary.actions();
-            let is_narrow = actions.min(peak.summary.services.0) < SEVERAL_ACTIONS;
-            if is_narrow || broadest.was_usual(EventTime::of_hour(hour).day(), actions, ORDINARY_DAYS) {
+            let (actions, services) = (peak.summary.actions(), peak.summary.services.0);
+            // Where breadth is no fact nothing is told for it.
+            let is_narrow = breadth.is_empty() || actions.min(services) < SEVERAL_ACTIONS;
+            if is_narrow || breadth.was_usual(EventTime::of_hour(hour).day(), actions, ORDINARY_DAYS) {
                 peak.summary.thin_out();
             }
         }
@@ -301,19 +334,21 @@ impl Facts for Remembered {
     fn let_go(_: &mut Self::Memo) {}
 
     fn close(&mut self, closed: i64) -> bool {
-        let from = self.windows.first_open();
+        let first = self.windows.first_open_hour();
         // Each of them is to be closed, whatever the others say.
         let is_open = self.windows.close(closed, FLOOR)
+            | self.breadth.close(closed, u64::MAX)
             | self.siblings.close(closed, u64::MAX)
             | self.neighbours.close(closed, u64::MAX);
-        if let Some(from) = from {
-            self.thin_out(from);
+        if let Some(hour) = first.filter(|_| self.windows.first_open_hour() != first) {
+            self.thin_out(hour);
         }
         is_open
     }
 
     fn forget(&mut self, horizon: EventTime) {
         self.windows.forget(horizon);
+        self.breadth.forget(horizon);
         self.siblings.forget(horizon);
         self.neighbours.forget(horizon);
         self.firsts = self.firsts.split_off(&horizon.day());

@@ -49,7 +49,7 @@ impl AccessDeniedSpike {
         if hours.is_empty() {
             return Vec::new();
         }
-        let background = Background::of(key, facts, &facts.windows.hours(FLOOR), around);
+        let background = Background::of(key, facts, around);
         let mut found: Vec<Finding> = Vec::new();
         for mut firsts in hours.into_values() {
             firsts.sort_unstable_by_key(|first| first.evidence);

@@ -108,7 +108,7 @@ impl Config {
 
 impl Detector for AccessDeniedSpike {
     const NAME: &'static str = "access_denied_spike";
-    const FACTS_VERSION: u32 = 3;
+    const FACTS_VERSION: u32 = 4;
     const PURPOSE: &'static str =
         "refused calls, roles and sign-ins that stand out: probing, brute force, broken permissions";
     const DOCS: &'static str = include_str!("README.md");

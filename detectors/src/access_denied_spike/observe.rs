@@ -85,6 +85,9 @@ impl<'a> Lesson<'a> {
             Sort::Call | Sort::Role | Sort::Service if !is_known => {}
             Sort::Call => {
                 let (facts, strings) = self.count(of_actor(CALLS), event.source_ip, ledger);
+                if event.on_time() {
+                    facts.breadth.minute(event.time).0.insert_hash(event.action.id.0);
+                }
                 self.remember_action(facts, strings);
                 self.count_among_siblings(ledger);
                 if from_address {

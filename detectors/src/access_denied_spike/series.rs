@@ -35,7 +35,7 @@ impl Series {
         if peaks.is_empty() {
             return Vec::new();
         }
-        let background = Background::of(key, facts, &peaks, around);
+        let background = Background::of(key, facts, around);
         let found = bursts(&peaks, |peak| {
             let expectation = background.own(peak.range().start);
             let mut bar = bar(peak, expectation.as_ref())?;

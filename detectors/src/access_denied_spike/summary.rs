@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::facts::{EVIDENCE, PARTIES};
 use super::grave::{GraveCall, Weight};
@@ -15,19 +14,19 @@ use crate::finding::Evidence;
 use crate::lattice::{Join, Max, Sample};
 
 /// What stays of a window.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Different actions that only read, and others.
-    pub(crate) reads: Max<u64>,
-    pub(crate) writes: Max<u64>,
-    /// The rest, which is read as the summary's own. Boxed, as it is gone once the hour turns out to be as all others.
+    /// Read as the summary's own. Gone once the hour turned out to be as all others.
     detail: Option<Box<Detail>>,
 }
 
 /// What can be told of a window: the sizes of its sets, and some of what is in them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Detail {
     pub(crate) causes: BTreeMap<Cause, Max<u64>>,
+    /// Different actions that only read, and others.
+    pub(crate) reads: Max<u64>,
+    pub(crate) writes: Max<u64>,
     pub(crate) services: Max<u64>,
     pub(crate) console: Max<u64>,
     pub(crate) parties: Max<u64>,
@@ -37,6 +36,12 @@ pub struct Detail {
     pub(crate) regions: Few<(), 2>,
     pub(crate) accounts: Few<(), 4>,
     pub(crate) sample: Sample<EVIDENCE>,
+}
+
+impl From<Detail> for Summary {
+    fn from(detail: Detail) -> Self {
+        Self { detail: Some(Box::new(detail)) }
+    }
 }
 
 impl Deref for Summary {
@@ -56,8 +61,6 @@ impl DerefMut for Summary {
 
 impl Join for Summary {
     fn join(&mut self, other: &Self) {
-        self.reads.join(&other.reads);
-        self.writes.join(&other.writes);
         match (&mut self.detail, &other.detail) {
             (_, None) => {}
             (Some(mine), Some(theirs)) => mine.join(theirs),
@@ -69,6 +72,8 @@ impl Join for Summary {
 impl Join for Detail {
     fn join(&mut self, other: &Self) {
         self.causes.join(&other.causes);
+        self.reads.join(&other.reads);
+        self.writes.join(&other.writes);
         self.services.join(&other.services);
         self.console.join(&other.console);
         self.parties.join(&other.parties);
@@ -81,63 +86,15 @@ impl Join for Detail {
     }
 }
 
-/// At rest a summary is one list of fields, whether there is detail or not.
-impl Serialize for Summary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { reads, writes, .. } = self;
-        let Detail { causes, services, console, parties, named, grave, policies, regions, accounts, sample } =
-            &**self;
-        let mut fields = serializer.serialize_struct("Summary", 12)?;
-        fields.serialize_field("causes", causes)?;
-        fields.serialize_field("reads", reads)?;
-        fields.serialize_field("writes", writes)?;
-        fields.serialize_field("services", services)?;
-        fields.serialize_field("console", console)?;
-        fields.serialize_field("parties", parties)?;
-        fields.serialize_field("named", named)?;
-        fields.serialize_field("grave", grave)?;
-        fields.serialize_field("policies", policies)?;
-        fields.serialize_field("regions", regions)?;
-        fields.serialize_field("accounts", accounts)?;
-        fields.serialize_field("sample", sample)?;
-        fields.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Summary {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Fields {
-            causes: BTreeMap<Cause, Max<u64>>,
-            reads: Max<u64>,
-            writes: Max<u64>,
-            services: Max<u64>,
-            console: Max<u64>,
-            parties: Max<u64>,
-            named: Few<Max<u64>, PARTIES>,
-            grave: Few<(), 16>,
-            policies: Few<(), 2>,
-            regions: Few<(), 2>,
-            accounts: Few<(), 4>,
-            sample: Sample<EVIDENCE>,
-        }
-        let fields = Fields::deserialize(deserializer)?;
-        let Fields { reads, writes, causes, services, console, parties, named, .. } = fields;
-        let Fields { grave, policies, regions, accounts, sample, .. } = fields;
-        let detail =
-            Detail { causes, services, console, parties, named, grave, policies, regions, accounts, sample };
-        Ok(Self { reads, writes, detail: (detail != Detail::default()).then(|| Box::new(detail)) })
-    }
-}
-
 impl Summary {
-    pub(super) fn new(reads: Max<u64>, writes: Max<u64>, detail: Detail) -> Self {
-        Self { reads, writes, detail: Some(Box::new(detail)) }
-    }
-
-    /// Leaves how many actions there were.
+    /// Leaves nothing to be told.
     pub(super) fn thin_out(&mut self) {
         self.detail = None;
+    }
+
+    /// Whether nothing is left to be told.
+    pub(super) fn is_thin(&self) -> bool {
+        self.detail.is_none()
     }
 
     /// How many different actions.
@@ -176,16 +133,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_thinned_out_has_its_actions_and_comes_back_from_rest_as_small() {
-        let detail = Detail { services: Max(2), ..Detail::default() };
-        let whole = Summary::new(Max(3), Max(4), detail);
+    fn what_was_thinned_out_is_thin_until_it_is_learnt_again() {
+        let whole = Summary::from(Detail { reads: Max(3), writes: Max(4), ..Detail::default() });
         let mut thin = whole.clone();
         thin.thin_out();
-        assert_eq!((thin.actions(), thin.services.0, whole.services.0), (7, 0, 2));
-        for summary in [&whole, &thin, &Summary::default()] {
-            let stored = postcard::to_stdvec(summary).unwrap();
-            assert_eq!(&postcard::from_bytes::<Summary>(&stored).unwrap(), summary);
-        }
+        assert_eq!((whole.is_thin(), whole.actions(), thin.is_thin(), thin.actions()), (false, 7, true, 0));
         let mut joined = thin.clone();
         joined.join(&whole);
         assert_eq!(joined, whole);

@@ -1,7 +1,7 @@
 //! Scenes: what happened, and what is told of it.
 
 use super::facts::EVIDENCE;
-use super::{AccessDeniedSpike, Config};
+use super::{AccessDeniedSpike, Config, Remembered};
 use crate::Detector as _;
 use crate::actor::Identity;
 use crate::environment::Learning;
@@ -440,40 +440,73 @@ fn less_is_enough_at_an_hour_or_on_a_weekday_when_refusals_are_usually_none() {
     assert!(!has_reason(&finding, "unusual_time", ""), "{finding:#?}");
 }
 
-/// A scanner that is refused the same every hour, one that stops after a month, and a burst at the end.
+const WALK: [(&str, &str); 8] = [
+    ("s3", "ListBuckets"),
+    ("iam", "ListUsers"),
+    ("ec2", "DescribeInstances"),
+    ("rds", "DescribeDBInstances"),
+    ("kms", "ListKeys"),
+    ("sns", "ListTopics"),
+    ("sqs", "ListQueues"),
+    ("ecs", "ListClusters"),
+];
+
+/// What is told of facts as they are, and once they are closed.
+fn open_and_closed(ledger: &Ledger<Remembered>) -> [Vec<Finding>; 2] {
+    let detector = AccessDeniedSpike::new(Config::default()).unwrap();
+    let mut closed = ledger.clone();
+    closed.close(i64::MAX / 2);
+    [ledger, &closed].map(|ledger| find(&detector, ledger, NO_LEARNING))
+}
+
+/// A scanner that is refused the same every hour of a month, and a burst of it at the end.
 #[test]
 fn of_hours_as_all_others_little_is_kept_and_nothing_is_told_otherwise() {
-    let walk = [
-        ("s3", "ListBuckets"),
-        ("iam", "ListUsers"),
-        ("ec2", "DescribeInstances"),
-        ("rds", "DescribeDBInstances"),
-        ("kms", "ListKeys"),
-        ("sns", "ListTopics"),
-        ("sqs", "ListQueues"),
-    ];
     let mut calls: Vec<Call<'_>> =
-        (0..24 * 24).flat_map(|hour| each_of(&walk, TEN.plus(hour * HOUR))).collect();
+        (0..24 * 24).flat_map(|hour| each_of(&WALK, TEN.plus(hour * HOUR))).collect();
     calls.extend(repeated(&denied("ssm", "GetParameter", TEN.plus(23 * DAY + 20 * MINUTE)), 40, 2));
-    let detector = AccessDeniedSpike::new(Config::default()).unwrap();
-    let open = teach::<AccessDeniedSpike>(&calls);
-    let mut closed = open.clone();
-    closed.close(i64::MAX / 2);
+    let [told, closed] = open_and_closed(&teach::<AccessDeniedSpike>(&calls));
+    assert_eq!(told.iter().map(|f| f.kind).collect::<Vec<_>>(), ["denied_calls", "denied_calls"]);
+    assert!(told[1].evidence.len() == EVIDENCE && *told[1].evidence[0].name == *"GetParameter");
+    assert_eq!(closed, told);
+
     let mut as_it_came = Ledger::default();
-    for day in calls.chunks(walk.len() * 24) {
+    for day in calls.chunks(WALK.len() * 24) {
         as_it_came.absorb(teach::<AccessDeniedSpike>(day));
         as_it_came.close(day[0].time.minute() - 180);
     }
     as_it_came.close(i64::MAX / 2);
-    let told = find(&detector, &open, NO_LEARNING);
-    assert_eq!(told.iter().map(|f| f.kind).collect::<Vec<_>>(), ["denied_calls", "denied_calls"]);
-    assert!(told[1].evidence.len() == EVIDENCE && told[1].evidence[0].name.as_ref() == "GetParameter");
-    for closed in [closed, as_it_came] {
-        assert_eq!(find(&detector, &closed, NO_LEARNING), told);
-        for (key, facts) in closed.sorted() {
-            let kept: usize = facts.windows.closed(0).map(|(_, peak)| peak.summary.sample.iter().len()).sum();
-            // The first days, that of the burst, and the days after which a day is usual.
-            assert!(kept <= 4 * 24 * EVIDENCE, "{kept} of {key:?}");
-        }
+    assert_eq!(open_and_closed(&as_it_came), [told.clone(), told]);
+    for (key, facts) in as_it_came.sorted() {
+        let kept: usize = facts.windows.hours(0).values().map(|peak| peak.summary.sample.iter().len()).sum();
+        // Of the first days, which nothing was before, and of the burst.
+        assert!(kept <= 4 * 24 * EVIDENCE, "{kept} of {key:?}");
     }
+}
+
+/// Refusals of many actions on three days, and a flood of one that is learnt after everything was closed: it makes the second
+/// day's busiest window a narrow one, and the third day's is no less usual for that.
+#[test]
+fn what_is_learnt_later_makes_no_hour_less_ordinary() {
+    let walks: Vec<Call<'_>> = [0, 1, 7]
+        .into_iter()
+        .flat_map(|day| {
+            let twice =
+                [0, 20].into_iter().flat_map(move |after| each_of(&WALK, TEN.plus(day * DAY + after)));
+            twice.map(|call| Call { id: format!("{} {}", call.id, call.time.0), ..call })
+        })
+        .collect();
+    let flood = repeated(&denied("ssm", "GetParameter", TEN.plus(DAY + 30 * MINUTE)), 60, 2);
+    let whole = teach::<AccessDeniedSpike>(walks.iter().chain(&flood));
+    let mut in_parts = teach::<AccessDeniedSpike>(&walks);
+    in_parts.close(i64::MAX / 2);
+    let thin = |ledger: &Ledger<Remembered>| {
+        let hours = ledger.sorted().into_iter().flat_map(|(_, facts)| facts.windows.hours(0).into_values());
+        hours.filter(|peak| peak.summary.is_thin()).count()
+    };
+    assert!(thin(&in_parts) > 0);
+    in_parts.absorb(teach::<AccessDeniedSpike>(&flood));
+    let [told, closed] = open_and_closed(&whole);
+    assert_eq!(closed, told);
+    assert_eq!(open_and_closed(&in_parts), [told.clone(), told]);
 }

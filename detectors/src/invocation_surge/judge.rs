@@ -28,6 +28,8 @@ const STORM: f64 = 2.0;
 /// Whether a surge is told depends on surges up to this much earlier, and each of those on the days before it. So all look
 /// back this much less than facts are kept, and what was forgotten changes nothing.
 const MARGIN_DAYS: u32 = 5;
+// Ordinary hours are forgotten by days that judging must still see.
+const _: () = assert!(Days::USUAL_FROM + MARGIN_DAYS as i64 <= Learning::LEAST_MEMORY_DAYS as i64);
 
 /// One key being judged.
 pub(super) struct Judge<'a> {
