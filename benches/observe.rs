@@ -41,11 +41,11 @@ fn inflated_trail() -> Vec<(Origin, Vec<u8>)> {
 }
 
 /// Which detectors are shown an action.
-type Claims = fn(&Action) -> u32;
+type Claims = fn(&Action) -> u64;
 
 /// The claims of one detector, by its place in the catalogue.
-fn only<const PLACE: u32>(action: &Action) -> u32 {
-    catalogue::claims(action) & (1 << PLACE)
+fn only<const PLACE: u32>(action: &Action) -> u64 {
+    catalogue::claims(action) & (0xff << (8 * PLACE))
 }
 
 /// Parses all objects, and shows the events to those detectors that claim them. The interned tables stay, as they do in a

@@ -26,8 +26,9 @@ pub struct Action {
     pub id: ActionId,
     /// How dangerous the call is by its kind.
     pub level: AccessLevel,
-    /// Which detectors of the catalogue want the event, one bit each, by their order there.
-    pub claims: u32,
+    /// What sort of action it is to each detector of the catalogue, one byte each, by their order there, the first lowest; 0
+    /// where none of its events are wanted.
+    pub claims: u64,
 }
 
 /// A stable 64-bit hash of an action's label.
@@ -114,7 +115,7 @@ fn padded(rest: &[u8], bytes: &[u8]) -> [u8; 8] {
 #[derive(Debug)]
 pub struct ActionTable {
     table: HashTable<Known>,
-    claims: fn(&Action) -> u32,
+    claims: fn(&Action) -> u64,
 }
 
 #[derive(Debug)]
@@ -127,7 +128,7 @@ struct Known {
 
 impl ActionTable {
     /// An empty table; `claims` is asked once for each action.
-    pub fn new(claims: fn(&Action) -> u32) -> Self {
+    pub fn new(claims: fn(&Action) -> u64) -> Self {
         Self { table: HashTable::new(), claims }
     }
 
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn interning_gives_one_action_with_its_claims() {
-        let mut table = ActionTable::new(|a| u32::from(&*a.service == "iam"));
+        let mut table = ActionTable::new(|a| u64::from(&*a.service == "iam"));
         let first = Arc::clone(table.intern("iam.amazonaws.com", "CreateUser"));
         assert!(Arc::ptr_eq(&first, table.intern("iam.amazonaws.com", "CreateUser")));
         assert_eq!((first.claims, &*first.label), (1, "iam:CreateUser"));

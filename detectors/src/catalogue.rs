@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_denied_spike::AccessDeniedSpike;
 use crate::action::Action;
-use crate::detector::{Around, ConfigError, Detector};
+use crate::detector::{Around, Claim, ConfigError, Detector};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::finding::Finding;
@@ -83,12 +83,13 @@ macro_rules! catalogue {
             $($field: <<$detector as Detector>::Facts as Facts>::Notes,)+
         }
 
-        /// Asks every detector whether it claims an action: one bit each, in the order of [`ENTRIES`].
-        pub fn claims(action: &Action) -> u32 {
-            [$(<$detector>::claims(action)),+]
+        /// Asks every detector what sort of action this is to it: one byte each, in the order of [`ENTRIES`].
+        pub fn claims(action: &Action) -> u64 {
+            const { assert!(ENTRIES.len() <= 8, "claims have a byte for each detector") };
+            [$(<$detector>::claim(action)),+]
                 .into_iter()
-                .enumerate()
-                .fold(0, |bits, (i, claimed)| bits | (u32::from(claimed) << i))
+                .rev()
+                .fold(0, |claims, claim| claims << Claim::BITS | u64::from(claim))
         }
 
         /// Visits every detector.
@@ -129,13 +130,16 @@ macro_rules! catalogue {
             /// Grows the facts of every detector with the events it claims. One detector after the other: the code of all
             /// of them together is more than a processor keeps at hand.
             pub fn observe(&mut self, events: &[Event<'_>]) {
-                let mut bit = 1;
+                let mut place = 0;
                 $(
-                    let claimed = events.iter().filter(|event| event.action.claims & bit != 0);
-                    <$detector>::observe(claimed, &mut self.$field);
-                    bit <<= 1;
+                    let claimed = events.iter().map(|event| ((event.action.claims >> place) as Claim, event));
+                    <$detector>::observe(claimed.filter(|(claim, _)| *claim != 0), &mut self.$field);
+                    place += Claim::BITS;
                 )+
-                debug_assert!(events.iter().all(|e| e.action.claims < bit), "a claim bit beyond the catalogue");
+                debug_assert!(
+                    events.iter().all(|e| e.action.claims.checked_shr(place).unwrap_or(0) == 0),
+                    "a claim beyond the catalogue"
+                );
             }
 
             /// Takes in everything other facts know.

@@ -43,17 +43,24 @@ pub trait Detector: Sized + Send + Sync + 'static {
         format!("class {}", class.0)
     }
 
-    /// Whether events of this action are wanted at all. Asked once an action.
-    fn claims(action: &Action) -> bool;
+    /// What sort of action this is to the detector: a number of its own, or 0 where no events of it are wanted. Asked once an
+    /// action.
+    fn claim(action: &Action) -> Claim;
 
-    /// Grows facts. No thresholds, clock, I/O, randomness or logging. Runs on every claimed event, some at a time; facts come
-    /// out alike however many that are.
-    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Self::Facts>);
+    /// Grows facts. No thresholds, clock, I/O, randomness or logging. Runs on every claimed event, each with the claim on its
+    /// action, some at a time; facts come out alike however many that are.
+    fn observe<'e, 'a: 'e>(
+        events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
+        ledger: &mut Ledger<Self::Facts>,
+    );
 
     /// Pure and level-triggered: the same facts give the same findings with the same ids. Only findings anchored
     /// inside `around.span` are wanted; others are dropped by the caller.
     fn judge(&self, key: &Key, facts: &Self::Facts, around: &Around<'_, Self::Facts>, out: &mut Vec<Finding>);
 }
+
+/// [`Detector::claim`].
+pub type Claim = u8;
 
 /// A configuration value that can't be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -126,8 +126,9 @@ pub(crate) fn teach<'a, D: Detector>(calls: impl IntoIterator<Item = &'a Call<'a
     let mut ledger = Ledger::default();
     for call in calls {
         call.with(|event| {
-            if D::claims(event.action) {
-                D::observe(std::iter::once(event), &mut ledger);
+            let claim = D::claim(event.action);
+            if claim != 0 {
+                D::observe(std::iter::once((claim, event)), &mut ledger);
             }
         });
     }

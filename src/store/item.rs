@@ -182,6 +182,7 @@ fn damaged<D: Detector>(what: &str) -> ItemError {
 mod tests {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
+    use trailhound_detectors::detector::Claim;
     use trailhound_detectors::ledger::Class;
     use trailhound_detectors::{Action, Around, ConfigError, Event, EventTime, Facts, Finding, Join, Ledger};
 
@@ -227,10 +228,10 @@ mod tests {
         fn migrate(version: u32, facts: &[u8]) -> Option<Count> {
             (version == 2).then_some(Count(facts.len() as u64))
         }
-        fn claims(_: &Action) -> bool {
-            false
+        fn claim(_: &Action) -> Claim {
+            0
         }
-        fn observe<'e, 'a: 'e>(_: impl Iterator<Item = &'e Event<'a>>, _: &mut Ledger<Count>) {}
+        fn observe<'e, 'a: 'e>(_: impl Iterator<Item = (Claim, &'e Event<'a>)>, _: &mut Ledger<Count>) {}
         fn judge(&self, _: &Key, _: &Count, _: &Around<'_, Count>, _: &mut Vec<Finding>) {}
     }
 

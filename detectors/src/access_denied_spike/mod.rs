@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::baseline::Expectation;
-use crate::detector::{Around, ConfigError, Detector};
+use crate::detector::{Around, Claim, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::ledger::{Class, Key, Ledger};
@@ -138,12 +138,15 @@ impl Detector for AccessDeniedSpike {
     }
 
     /// Any call can be refused, and an action does not tell whether it was.
-    fn claims(_: &Action) -> bool {
-        true
+    fn claim(action: &Action) -> Claim {
+        observe::claim(action)
     }
 
-    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
-        events.for_each(|event| observe::observe(event, ledger));
+    fn observe<'e, 'a: 'e>(
+        events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
+        events.for_each(|(claim, event)| observe::observe(event, claim, ledger));
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {

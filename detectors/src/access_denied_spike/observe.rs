@@ -7,8 +7,9 @@ use super::denial::{Sort, refusal};
 use super::facts::{Refused, Remembered, Sighting};
 use super::grave::GraveCall;
 use super::message::{Messages, Refusal};
-use crate::action::stable_hash;
+use crate::action::{Action, stable_hash};
 use crate::actor::ActorKind;
+use crate::detector::Claim;
 use crate::event::Event;
 use crate::json::str_at;
 use crate::ledger::{Class, KeyRef, Ledger};
@@ -38,26 +39,36 @@ pub(crate) const SIBLINGS: Class = Class(9);
 /// Longer user names than this, bytes, are not taken from a sign-in's form.
 const LONGEST_NAME: usize = 128;
 
+/// Of this action only refusals teach.
+const PLAIN: Claim = 1;
+/// A change that can lock others out.
+const CHANGE: Claim = 2;
+/// A sign-in, whose failures need not have an error code.
+const SIGN_IN: Claim = 3;
+
+pub(super) fn claim(action: &Action) -> Claim {
+    match () {
+        () if &*action.service == "signin" => SIGN_IN,
+        () if changes::matters(action) => CHANGE,
+        () => PLAIN,
+    }
+}
+
 /// Grows facts from one event. Nearly every event ends at the first comparison.
-pub(crate) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
-    if event.succeeded() && (event.read_only == Some(true) || !may_matter(event)) {
+pub(crate) fn observe(event: &Event<'_>, claim: Claim, ledger: &mut Ledger<Remembered>) {
+    if event.succeeded() && (claim == PLAIN || event.read_only == Some(true)) {
         return;
     }
     if let Some((sort, message)) = refusal(event, &mut ledger.memo().messages) {
         Lesson::of(event, message).teach(sort, ledger);
     } else if event.action.is("signin", "ConsoleLogin") {
         Lesson::of(event, Refusal::default()).teach_sign_in(ledger);
-    } else if event.succeeded() && changes::matters(event.action) {
+    } else if event.succeeded() && claim == CHANGE {
         let account = if &*event.action.service == "organizations" { "" } else { event.account };
         let (facts, strings) =
             ledger.grow(KeyRef { class: CHANGES, account, entity: &event.time.day().to_string() });
         facts.changes.learn(event, strings);
     }
-}
-
-/// Successful events that may teach: changes, and sign-ins, whose failures need not have an error code.
-fn may_matter(event: &Event<'_>) -> bool {
-    &*event.action.service == "signin" || changes::matters(event.action)
 }
 
 /// What one refusal teaches.

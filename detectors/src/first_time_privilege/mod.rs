@@ -23,7 +23,7 @@ pub use facts::Remembered;
 
 use crate::action::Action;
 use crate::chain::Link;
-use crate::detector::{Around, ConfigError, Detector};
+use crate::detector::{Around, Claim, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::ledger::{Class, Key, Ledger};
@@ -113,11 +113,14 @@ impl Detector for FirstTimePrivilege {
         name.to_owned()
     }
 
-    fn claims(_: &Action) -> bool {
-        true
+    fn claim(action: &Action) -> Claim {
+        observe::claim(action)
     }
 
-    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
+    fn observe<'e, 'a: 'e>(
+        events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
         observe::observe(events, ledger);
     }
 

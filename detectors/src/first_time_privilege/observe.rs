@@ -9,6 +9,7 @@ use super::origin::{Network, client, sign_in};
 use super::stretches::Stretches;
 use crate::action::{Action, stable_hash};
 use crate::chain::{Link, opens_session};
+use crate::detector::Claim;
 use crate::event::{Category, Event};
 use crate::lattice::{Join, Smallest};
 use crate::ledger::{KeyRef, Ledger, Strings};
@@ -20,21 +21,30 @@ struct News {
     region: bool,
 }
 
+/// An action of which a repeat teaches nothing.
+const PLAIN: Claim = 1;
+/// One that gives out credentials, new ones each time.
+const OPENS_SESSION: Claim = 2;
+
+pub(super) fn claim(action: &Action) -> Claim {
+    if opens_session(action) { OPENS_SESSION } else { PLAIN }
+}
+
 pub(super) fn observe<'e, 'a: 'e>(
-    events: impl Iterator<Item = &'e Event<'a>>,
+    events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
     ledger: &mut Ledger<Remembered>,
 ) {
     let memo = ledger.memo();
     // All are asked about before the first is learnt from: a processor waits for the answers to many such questions at once.
-    let is_news = |event: &&Event<'_>| {
-        let may_repeat = event.succeeded() && !opens_session(event.action);
+    let is_news = |(claim, event): &(Claim, &Event<'_>)| {
+        let may_repeat = *claim == PLAIN && event.succeeded();
         !(event.actor.kind.is_aws() || may_repeat && memo.is_repeat(event, context(event)))
     };
-    let news: Vec<&Event<'_>> = events.filter(is_news).collect();
-    news.into_iter().for_each(|event| learn(event, ledger));
+    let news: Vec<(Claim, &Event<'_>)> = events.filter(is_news).collect();
+    news.into_iter().for_each(|(claim, event)| learn(event, claim, ledger));
 }
 
-fn learn(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+fn learn(event: &Event<'_>, claim: Claim, ledger: &mut Ledger<Remembered>) {
     let key = KeyRef { class: facts::ACTOR, account: event.account, entity: &event.actor.id };
     let (remembered, strings, _) = ledger.grow_hashed(key, event.actor.hash);
     let Some(actor) = remembered.grow_actor() else { return };
@@ -50,7 +60,7 @@ fn learn(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         action: grow_action(actor, event.action).is_none_or(|a| facts::touch(&mut a.done, event, strings)),
         region: event.category != Category::Data && observe_origin(actor, event, strings),
     };
-    if opens_session(event.action) {
+    if claim == OPENS_SESSION {
         observe_session(event, actor, strings);
         if let Some((access_key, link)) = Link::of(event, strings) {
             ledger.grow(facts::chain_key(&access_key)).0.join(&Remembered::Chain(Box::new(link)));

@@ -22,7 +22,7 @@ pub use facts::Remembered;
 pub use families::Family;
 
 use crate::action::Action;
-use crate::detector::{Around, ConfigError, Detector};
+use crate::detector::{Around, Claim, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::ledger::{Class, Key, Ledger};
@@ -55,12 +55,15 @@ impl Detector for InvocationSurge {
         }
     }
 
-    fn claims(action: &Action) -> bool {
-        observe::claims(action)
+    fn claim(action: &Action) -> Claim {
+        observe::claim(action)
     }
 
-    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
-        events.for_each(|event| observe::observe(event, ledger));
+    fn observe<'e, 'a: 'e>(
+        events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
+        events.for_each(|(claim, event)| observe::observe(event, claim, ledger));
     }
 
     fn judge(&self, key: &Key, facts: &Remembered, around: &Around<'_, Remembered>, out: &mut Vec<Finding>) {

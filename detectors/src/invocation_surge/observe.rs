@@ -11,6 +11,7 @@ use super::kin::introduce;
 use super::told::{Place, Story, Telling, Told, unversioned};
 use crate::action::{Action, stable_hash};
 use crate::actor::account_of_arn;
+use crate::detector::Claim;
 use crate::event::{Category, Event};
 use crate::finding::Evidence;
 use crate::json::{self, Member, Value};
@@ -31,23 +32,31 @@ const MOST_NAMES: usize = 64;
 /// What made a service call a function.
 static SOURCE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("sourceArn"));
 
-/// Calls in the table, and every other call that changes something. Role sessions and sign-ins are not changes.
-pub(super) fn claims(action: &Action) -> bool {
-    families::row(action).is_some()
-        || !(action.level.only_reads()
-            || matches!(&*action.service, "sts" | "signin" | "sso" | "sso-oauth" | "signin-oauth"))
+/// A call in the table.
+const INVOCATION: Claim = 1;
+/// Any other that changes something. Role sessions and sign-ins are not changes.
+const CHANGE: Claim = 2;
+
+pub(super) fn claim(action: &Action) -> Claim {
+    let is_session = matches!(&*action.service, "sts" | "signin" | "sso" | "sso-oauth" | "signin-oauth");
+    match families::row(action) {
+        Some(_) => INVOCATION,
+        None if action.level.only_reads() || is_session => 0,
+        None => CHANGE,
+    }
 }
 
 /// Grows the facts of the keys an event counts under.
-pub(super) fn observe(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
+pub(super) fn observe(event: &Event<'_>, claim: Claim, ledger: &mut Ledger<Remembered>) {
     // Calls through VPC endpoints are logged a second time, under ids of their own.
     if !event.on_time() || event.category == Category::NetworkActivity {
         return;
     }
     let Some(outcome) = Outcome::of(event) else { return };
-    match families::row(event.action) {
-        Some(row) => invocation(event, row, outcome, ledger),
-        None => change(event, ledger),
+    if claim == CHANGE {
+        change(event, ledger);
+    } else if let Some(row) = families::row(event.action) {
+        invocation(event, row, outcome, ledger);
     }
 }
 

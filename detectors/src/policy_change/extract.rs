@@ -4,13 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
 
+use crate::action::Action;
 use crate::actor::ActorKind;
+use crate::detector::Claim;
 use crate::event::Event;
 use crate::finding::Evidence;
 use crate::json::{self, Value};
 use crate::ledger::{Class, KeyRef, Ledger};
 use crate::policy_change::analysis::Kind;
-use crate::policy_change::at_hand::Sort;
 use crate::policy_change::calls::{self, Call, DocumentRow, Holds, Special};
 use crate::policy_change::deeds::{Deed, Deeds, Effect};
 use crate::policy_change::facts::{Change, Doing, Remembered, Version, What};
@@ -35,21 +36,38 @@ const MAX_NAME: usize = 512;
 const USUAL: &str = "resource:resourceArn,resourceARN,arn,name,policyName,policyId,id,functionName,bucketName,topicArn,\
                      queueUrl,repositoryName,domainName,clusterArn,clusterName,vaultName,apiId,restApiId,policyStoreId";
 
+/// Changes no access that anybody could tell.
+const PLAIN: Claim = 1;
+/// Assumes a role.
+const ASSUMES: Claim = 2;
+/// May change access, or hands a role to a service.
+const TELLING: Claim = 3;
+
+pub(crate) fn claim(action: &Action) -> Claim {
+    let telling = calls::of(action).is_some()
+        || calls::passed_role(action).is_some()
+        || calls::may_carry_policy(action);
+    match telling {
+        _ if action.is("sts", "AssumeRole") => ASSUMES,
+        true => TELLING,
+        false => PLAIN,
+    }
+}
+
 /// Records everything the events did.
 pub(crate) fn observe<'e, 'a: 'e>(
-    events: impl Iterator<Item = &'e Event<'a>>,
+    events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
     ledger: &mut Ledger<Remembered>,
 ) {
-    let sorts = &mut ledger.memo().sorts;
-    let sorted: Vec<(&Event<'_>, Sort)> = events.map(|event| (event, sorts.of(event.action))).collect();
-    tries::observe(sorted.iter().filter(|(_, sort)| *sort != Sort::Assumes).map(|(event, _)| *event), ledger);
-    for (event, sort) in sorted {
-        match sort {
-            Sort::Plain => {}
-            Sort::Assumes => {
+    let events: Vec<(Claim, &Event<'_>)> = events.collect();
+    tries::observe(events.iter().filter(|(claim, _)| *claim != ASSUMES).map(|(_, event)| *event), ledger);
+    for (claim, event) in events {
+        match claim {
+            ASSUMES => {
                 steps::take(event, steps::of_call(event, steps::role_used(event).as_ref()), ledger);
             }
-            Sort::Telling => record_telling(event, ledger),
+            TELLING => record_telling(event, ledger),
+            _ => {}
         }
     }
 }

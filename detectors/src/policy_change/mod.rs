@@ -50,7 +50,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
-use crate::detector::{Around, ConfigError, Detector};
+use crate::detector::{Around, Claim, ConfigError, Detector};
 use crate::event::Event;
 use crate::finding::{Finding, Severity};
 use crate::ledger::{Class, Key, Ledger};
@@ -109,11 +109,14 @@ impl Detector for PolicyChange {
         name.to_owned()
     }
 
-    fn claims(_: &Action) -> bool {
-        true
+    fn claim(action: &Action) -> Claim {
+        extract::claim(action)
     }
 
-    fn observe<'e, 'a: 'e>(events: impl Iterator<Item = &'e Event<'a>>, ledger: &mut Ledger<Remembered>) {
+    fn observe<'e, 'a: 'e>(
+        events: impl Iterator<Item = (Claim, &'e Event<'a>)>,
+        ledger: &mut Ledger<Remembered>,
+    ) {
         extract::observe(events, ledger);
     }
 
