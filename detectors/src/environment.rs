@@ -55,8 +55,8 @@ impl Default for Learning {
 }
 
 impl Learning {
-    /// The least [`Learning::forget_after_days`] may be: what is usual is told by the two weeks before a day, and whether something is told
-    /// depends on what was told five days before.
+    /// The least [`Learning::forget_after_days`] may be: what is usual is told by the two weeks before a day, and whether
+    /// something is told depends on what was told five days before.
     pub const LEAST_MEMORY_DAYS: u32 = 20;
     /// The most [`Learning::lateness_minutes`] may be: what is usual is told by days that ended a day before.
     pub const MOST_LATENESS_MINUTES: u32 = 1_440;

@@ -22,8 +22,8 @@ use crate::window::{Bucket, Windows};
 
 /// Hours with fewer refusals in their busiest window leave no peak: below every threshold that can be configured.
 pub(crate) const FLOOR: u64 = 3;
-/// From this many different actions on, refusals are no single mistake repeated. With fewer, or of fewer services, no window is told
-/// for its breadth.
+/// From this many different actions on, refusals are no single mistake repeated. With fewer, or of fewer services, no window
+/// is told for its breadth.
 pub(crate) const SEVERAL_ACTIONS: u64 = 3;
 /// A window as large as on this many days is ordinary: a burst is larger than what
 /// [`Usual::OnTwoDays`](crate::baseline::Usual::OnTwoDays) expects.
@@ -311,8 +311,8 @@ impl Join for Remembered {
 }
 
 impl Remembered {
-    /// Leaves of hours that can't be told of, from one on, how many refusals they had. What is refused all day would otherwise be
-    /// remembered in all detail, hour by hour.
+    /// Leaves of hours that can't be told of, from one on, how many refusals they had. What is refused all day would
+    /// otherwise be remembered in all detail, hour by hour.
     fn thin_out(&mut self, from: i64) {
         let breadth = self.breadth.closed_days();
         for (hour, peak) in self.windows.ordinary(from, ORDINARY_DAYS) {

@@ -47,10 +47,12 @@ const CHANGE: Claim = 2;
 const SIGN_IN: Claim = 3;
 
 pub(super) fn claim(action: &Action) -> Claim {
-    match () {
-        () if &*action.service == "signin" => SIGN_IN,
-        () if changes::matters(action) => CHANGE,
-        () => PLAIN,
+    if &*action.service == "signin" {
+        SIGN_IN
+    } else if changes::matters(action) {
+        CHANGE
+    } else {
+        PLAIN
     }
 }
 
