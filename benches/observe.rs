@@ -13,6 +13,7 @@ use trailhound::inflate::{Inflater, Limits};
 use trailhound::ingest::{LocalFile, Origin, local};
 use trailhound::parse::{Parser, Tables};
 use trailhound_detectors::catalogue::{self, ENTRIES, Ledgers};
+use trailhound_detectors::detector::Claim;
 use trailhound_detectors::{Action, ActionTable, ActorTable, Event};
 
 use crate::objects;
@@ -45,7 +46,7 @@ type Claims = fn(&Action) -> u64;
 
 /// The claims of one detector, by its place in the catalogue.
 fn only<const PLACE: u32>(action: &Action) -> u64 {
-    catalogue::claims(action) & (0xff << (8 * PLACE))
+    catalogue::claims(action) & (u64::from(Claim::MAX) << (Claim::BITS * PLACE))
 }
 
 /// Parses all objects, and shows the events to those detectors that claim them. The interned tables stay, as they do in a

@@ -89,10 +89,9 @@ impl Past {
         for candidate in candidates {
             let Some(expectation) = self.expectation(candidate) else { continue };
             let is_enough = expectation.days >= self.enough;
-            // Of two that expect the same the one with enough history has the better reasons.
-            let is_more = |known: &Expectation<'_>| {
-                (expectation.expected, is_enough) > (known.expected, known.days >= self.enough)
-            };
+            // Of two that expect the same the one with enough history has the better reasons; the known are still learnt.
+            let is_more =
+                |known: &Expectation<'_>| (expectation.expected, is_enough) > (known.expected, false);
             if most.as_ref().is_none_or(is_more) {
                 most = Some(expectation);
             }

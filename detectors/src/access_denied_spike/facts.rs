@@ -68,21 +68,7 @@ pub(crate) struct Refused {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refusals {
     calls: Distinct,
-    causes: BTreeMap<Cause, Distinct>,
-    /// Actions that only read, and the others.
-    reads: Distinct,
-    writes: Distinct,
-    services: Distinct,
-    /// Calls from a console session.
-    console: Distinct,
-    /// The other sides. How many, and some by name.
-    parties: Distinct,
-    named: Few<Distinct, PARTIES>,
-    grave: Few<(), 16>,
-    policies: Few<(), 2>,
-    regions: Few<(), 2>,
-    accounts: Few<(), 4>,
-    sample: Sample<EVIDENCE>,
+    detail: Detail<Distinct>,
 }
 
 impl Total for Refusals {
@@ -90,29 +76,31 @@ impl Total for Refusals {
 
     fn add(&mut self, call: u64, sighting: &Sighting) {
         let Sighting { evidence, refused, party } = sighting;
-        self.calls.insert_hash(call);
-        self.causes.entry(refused.cause).or_default().insert_hash(call);
-        if refused.only_reads { &mut self.reads } else { &mut self.writes }.insert_hash(refused.action);
-        self.services.insert_hash(refused.service);
+        let Self { calls, detail } = self;
+        calls.insert_hash(call);
+        detail.causes.entry(refused.cause).or_default().insert_hash(call);
+        let actions = if refused.only_reads { &mut detail.reads } else { &mut detail.writes };
+        actions.insert_hash(refused.action);
+        detail.services.insert_hash(refused.service);
         if refused.console {
-            self.console.insert_hash(call);
+            detail.console.insert_hash(call);
         }
         if !party.is_empty() {
-            self.parties.insert_hash(stable_hash(party.as_bytes()));
-            if let Some(calls) = self.named.grow_shared(party) {
+            detail.parties.insert_hash(stable_hash(party.as_bytes()));
+            if let Some(calls) = detail.named.grow_shared(party) {
                 calls.insert_hash(call);
             }
         }
         if let Some(grave) = &refused.grave {
-            self.grave.grow_shared(grave);
+            detail.grave.grow_shared(grave);
         }
         if !refused.policy.is_empty() {
-            self.policies.grow_shared(&refused.policy);
+            detail.policies.grow_shared(&refused.policy);
         }
-        self.regions.grow_shared(&refused.region);
-        self.accounts.grow_shared(&refused.account);
-        if self.sample.wants(evidence.time) {
-            self.sample.insert(evidence.clone());
+        detail.regions.grow_shared(&refused.region);
+        detail.accounts.grow_shared(&refused.account);
+        if detail.sample.wants(evidence.time) {
+            detail.sample.insert(evidence.clone());
         }
     }
 
@@ -124,18 +112,7 @@ impl Total for Refusals {
 impl Join for Refusals {
     fn join(&mut self, other: &Self) {
         self.calls.join(&other.calls);
-        self.causes.join(&other.causes);
-        self.reads.join(&other.reads);
-        self.writes.join(&other.writes);
-        self.services.join(&other.services);
-        self.console.join(&other.console);
-        self.parties.join(&other.parties);
-        self.named.join(&other.named);
-        self.grave.join(&other.grave);
-        self.policies.join(&other.policies);
-        self.regions.join(&other.regions);
-        self.accounts.join(&other.accounts);
-        self.sample.join(&other.sample);
+        self.detail.join(&other.detail);
     }
 }
 
@@ -154,22 +131,7 @@ impl Bucket for Minute {
         for minute in minutes {
             minute.add_to(&mut all);
         }
-        let size = |set: &Distinct| Max(set.count());
-        let detail = Detail {
-            causes: all.causes.iter().map(|(cause, calls)| (*cause, size(calls))).collect(),
-            reads: size(&all.reads),
-            writes: size(&all.writes),
-            services: size(&all.services),
-            console: size(&all.console),
-            parties: size(&all.parties),
-            named: all.named.map(size),
-            grave: all.grave.map(|()| ()),
-            policies: all.policies.map(|()| ()),
-            regions: all.regions.map(|()| ()),
-            accounts: all.accounts.map(|()| ()),
-            sample: all.sample,
-        };
-        Summary::from(detail)
+        Summary::from(all.detail.sized(|set| Max(set.count())))
     }
 }
 

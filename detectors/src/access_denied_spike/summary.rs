@@ -17,20 +17,23 @@ use crate::lattice::{Join, Max, Sample};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Read as the summary's own. Gone once the hour turned out to be as all others.
-    detail: Option<Box<Detail>>,
+    detail: Option<Box<Detail<Max<u64>>>>,
 }
 
-/// What can be told of a window: the sizes of its sets, and some of what is in them.
+/// What can be told of refusals: sets of them, or the sizes of the sets, and some of what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Detail {
-    pub(crate) causes: BTreeMap<Cause, Max<u64>>,
-    /// Different actions that only read, and others.
-    pub(crate) reads: Max<u64>,
-    pub(crate) writes: Max<u64>,
-    pub(crate) services: Max<u64>,
-    pub(crate) console: Max<u64>,
-    pub(crate) parties: Max<u64>,
-    pub(crate) named: Few<Max<u64>, PARTIES>,
+pub struct Detail<S> {
+    /// Calls by cause.
+    pub(crate) causes: BTreeMap<Cause, S>,
+    /// Actions that only read, and the others.
+    pub(crate) reads: S,
+    pub(crate) writes: S,
+    pub(crate) services: S,
+    /// Calls from a console session.
+    pub(crate) console: S,
+    /// The other sides. How many, and the calls of some by name.
+    pub(crate) parties: S,
+    pub(crate) named: Few<S, PARTIES>,
     pub(crate) grave: Few<(), 16>,
     pub(crate) policies: Few<(), 2>,
     pub(crate) regions: Few<(), 2>,
@@ -38,23 +41,23 @@ pub struct Detail {
     pub(crate) sample: Sample<EVIDENCE>,
 }
 
-impl From<Detail> for Summary {
-    fn from(detail: Detail) -> Self {
+impl From<Detail<Max<u64>>> for Summary {
+    fn from(detail: Detail<Max<u64>>) -> Self {
         Self { detail: Some(Box::new(detail)) }
     }
 }
 
 impl Deref for Summary {
-    type Target = Detail;
+    type Target = Detail<Max<u64>>;
 
-    fn deref(&self) -> &Detail {
-        static NONE: LazyLock<Detail> = LazyLock::new(Detail::default);
+    fn deref(&self) -> &Self::Target {
+        static NONE: LazyLock<Detail<Max<u64>>> = LazyLock::new(Detail::default);
         self.detail.as_deref().unwrap_or(&NONE)
     }
 }
 
 impl DerefMut for Summary {
-    fn deref_mut(&mut self) -> &mut Detail {
+    fn deref_mut(&mut self) -> &mut Self::Target {
         self.detail.get_or_insert_default()
     }
 }
@@ -69,7 +72,7 @@ impl Join for Summary {
     }
 }
 
-impl Join for Detail {
+impl<S: Join + Clone + PartialEq> Join for Detail<S> {
     fn join(&mut self, other: &Self) {
         self.causes.join(&other.causes);
         self.reads.join(&other.reads);
@@ -83,6 +86,26 @@ impl Join for Detail {
         self.regions.join(&other.regions);
         self.accounts.join(&other.accounts);
         self.sample.join(&other.sample);
+    }
+}
+
+impl<S> Detail<S> {
+    /// The same of the sizes of its sets.
+    pub(super) fn sized<N>(self, size: impl Fn(&S) -> N) -> Detail<N> {
+        Detail {
+            causes: self.causes.iter().map(|(cause, calls)| (*cause, size(calls))).collect(),
+            reads: size(&self.reads),
+            writes: size(&self.writes),
+            services: size(&self.services),
+            console: size(&self.console),
+            parties: size(&self.parties),
+            named: self.named.map(&size),
+            grave: self.grave.map(|()| ()),
+            policies: self.policies.map(|()| ()),
+            regions: self.regions.map(|()| ()),
+            accounts: self.accounts.map(|()| ()),
+            sample: self.sample,
+        }
     }
 }
 
