@@ -1,8 +1,13 @@
 //! What was seen of some calls: as it is while it is little, summed up once it is much.
 //!
 //! Most minutes of most keys hold a handful of calls, and nobody ever asks about them. Keeping those as a short list costs
-//! one insertion an event; sets, samples and counts are made of them only when they are asked for, or when they are many.
+//! one push an event; sets, samples and counts are made of them only when they are asked for, or when they are many.
 
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use serde::de::Deserializer;
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::lattice::{Join, shows_nothing_new};
@@ -14,7 +19,7 @@ pub const FEW: usize = 32;
 /// What many sightings add up to. Adding commutes and is idempotent, and joining is adding all that was added to the other.
 pub trait Total: Join + Clone + Default + PartialEq {
     /// What is seen of one call.
-    type Sighting: Ord + Clone;
+    type Sighting: Ord + Clone + Debug;
 
     /// Adds what was seen of a call. Of copies the smaller counts.
     fn add(&mut self, call: u64, sighting: &Self::Sighting);
@@ -32,59 +37,134 @@ pub trait Total: Join + Clone + Default + PartialEq {
     deserialize = "T: Deserialize<'de>, T::Sighting: Deserialize<'de>"
 ))]
 pub enum Gathering<T: Total> {
-    /// Each once, in order; of copies the smallest.
-    Few(Short<(u64, T::Sighting)>),
+    /// Themselves.
+    Few(Few<T>),
     /// Summed up.
     Many(Box<T>),
 }
 
+/// Some sightings, each with its call. They lie as they came, and are put in order when somebody asks: compares and is stored
+/// as what [`Few::in_order`] gives.
+#[derive(Clone, Debug)]
+pub struct Few<T: Total>(Short<(u64, T::Sighting)>);
+
 impl<T: Total> Default for Gathering<T> {
     fn default() -> Self {
-        Self::Few(Short::default())
+        Self::Few(Few::default())
     }
 }
 
 impl<T: Total> Gathering<T> {
+    /// Nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(few) if few.0.is_empty())
+    }
+
     /// Adds what was seen of a call.
     pub fn insert(&mut self, call: u64, sighting: T::Sighting) {
         let few = match self {
             Self::Few(few) => few,
             Self::Many(total) => return total.add(call, &sighting),
         };
-        if few.is_empty() {
-            *few = Short::One((call, sighting));
-            return;
-        }
-        let first = few.partition_point(|known| known.0 < call);
-        let among = few[first..].iter().take_while(|known| known.0 == call).count();
-        let same = &few[first..first + among];
-        if let Some(copy) = same.iter().position(|(_, known)| T::are_copies(known, &sighting)) {
-            if same[copy].1 <= sighting {
-                return;
+        few.0.push((call, sighting));
+        if few.0.len() > FEW {
+            few.tidy();
+            if few.0.len() > FEW {
+                *self = Self::Many(Box::new(total_of(&few.0)));
             }
-            few.remove(first + copy);
-        }
-        let at = first + few[first..].partition_point(|known| (known.0, &known.1) < (call, &sighting));
-        few.insert(at, (call, sighting));
-        if few.len() > FEW {
-            *self = Self::Many(Box::new(total_of(few)));
         }
     }
 
     /// What the sightings add up to.
-    pub fn total(&self) -> std::borrow::Cow<'_, T> {
+    pub fn total(&self) -> Cow<'_, T> {
         match self {
-            Self::Few(few) => std::borrow::Cow::Owned(total_of(few)),
-            Self::Many(total) => std::borrow::Cow::Borrowed(total),
+            Self::Few(few) => Cow::Owned(total_of(&few.in_order())),
+            Self::Many(total) => Cow::Borrowed(total),
         }
     }
 
     /// Adds all that was seen to a total.
     pub fn add_to(&self, sum: &mut T) {
         match self {
-            Self::Few(few) => few.iter().for_each(|(call, sighting)| sum.add(*call, sighting)),
+            Self::Few(few) => few.in_order().iter().for_each(|(call, sighting)| sum.add(*call, sighting)),
             Self::Many(total) => sum.join(total),
         }
+    }
+}
+
+impl<T: Total> Few<T> {
+    /// Each once, by call; of copies the smallest.
+    pub fn in_order(&self) -> Cow<'_, [(u64, T::Sighting)]> {
+        if self.is_tidy() {
+            return Cow::Borrowed(&self.0);
+        }
+        let mut tidy = self.clone();
+        tidy.tidy();
+        Cow::Owned(tidy.0.into_vec())
+    }
+
+    /// All that came, in any order: copies are among them.
+    pub fn as_they_came(&self) -> &[(u64, T::Sighting)] {
+        &self.0
+    }
+
+    /// How many different calls there are.
+    pub fn calls(&self) -> u64 {
+        if self.is_tidy() {
+            return self.0.len() as u64;
+        }
+        let mut calls: Vec<u64> = self.0.iter().map(|(call, _)| *call).collect();
+        calls.sort_unstable();
+        calls.dedup();
+        calls.len() as u64
+    }
+
+    /// In order, and of every call one.
+    fn is_tidy(&self) -> bool {
+        self.0.is_sorted_by(|(one, _), (next, _)| one < next)
+    }
+
+    fn tidy(&mut self) {
+        let mut all = std::mem::take(&mut self.0).into_vec();
+        all.sort_unstable_by(|(one, mine), (other, theirs)| (one, mine).cmp(&(other, theirs)));
+        let mut tidy: Vec<(u64, T::Sighting)> = Vec::with_capacity(all.len());
+        for (call, sighting) in all {
+            let mut same = tidy.iter().rev().take_while(|(known, _)| *known == call);
+            if !same.any(|(_, known)| T::are_copies(known, &sighting)) {
+                tidy.push((call, sighting));
+            }
+        }
+        self.0 = tidy.into();
+    }
+}
+
+impl<T: Total> Default for Few<T> {
+    fn default() -> Self {
+        Self(Short::default())
+    }
+}
+
+impl<T: Total> PartialEq for Few<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.in_order() == other.in_order()
+    }
+}
+
+impl<T: Total> Serialize for Few<T>
+where
+    T::Sighting: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.in_order().iter())
+    }
+}
+
+impl<'de, T: Total> Deserialize<'de> for Few<T>
+where
+    T::Sighting: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Short::deserialize(deserializer).map(Self)
     }
 }
 
@@ -94,21 +174,15 @@ fn total_of<T: Total>(few: &[(u64, T::Sighting)]) -> T {
     total
 }
 
-/// How many different calls there are among sightings in order.
-pub fn different_calls<S>(few: &[(u64, S)]) -> u64 {
-    let repeats = few.windows(2).filter(|pair| pair[0].0 == pair[1].0).count();
-    (few.len() - repeats) as u64
-}
-
 impl<T: Total> Join for Gathering<T> {
     fn join(&mut self, other: &Self) {
         match (&mut *self, other) {
             (Self::Few(_), Self::Few(theirs)) => {
-                theirs.iter().for_each(|(call, sighting)| self.insert(*call, sighting.clone()));
+                theirs.0.iter().for_each(|(call, sighting)| self.insert(*call, sighting.clone()));
             }
             (Self::Few(mine), Self::Many(theirs)) => {
                 let mut total = theirs.clone();
-                mine.iter().for_each(|(call, sighting)| total.add(*call, sighting));
+                mine.in_order().iter().for_each(|(call, sighting)| total.add(*call, sighting));
                 *self = Self::Many(total);
             }
             (Self::Many(mine), theirs) => theirs.add_to(mine),
@@ -120,15 +194,15 @@ impl<T: Total> Join for Gathering<T> {
         Self: Clone + PartialEq,
     {
         match (self, other) {
-            (Self::Few(mine), Self::Few(theirs)) if theirs.iter().all(|seen| mine.contains(seen)) => true,
+            (Self::Few(mine), Self::Few(theirs)) if theirs.0.iter().all(|seen| mine.0.contains(seen)) => true,
             _ => shows_nothing_new(self, other),
         }
     }
 
     fn absorb(&mut self, other: Self) {
         match other {
-            Self::Few(Short::One((call, sighting))) => self.insert(call, sighting),
-            Self::Few(Short::Several(few)) => {
+            Self::Few(Few(Short::One((call, sighting)))) => self.insert(call, sighting),
+            Self::Few(Few(Short::Several(few))) => {
                 few.into_iter().for_each(|(call, sighting)| self.insert(call, sighting));
             }
             many @ Self::Many(_) => self.join(&many),
@@ -192,7 +266,7 @@ mod tests {
             prop_assert_eq!(&*whole.total(), &all);
             if let Seen::Few(few) = &whole {
                 let calls: BTreeSet<u64> = all.0.keys().map(|(call, _)| *call).collect();
-                prop_assert_eq!(different_calls(few), calls.len() as u64);
+                prop_assert_eq!(few.calls(), calls.len() as u64);
             }
             let (one, two) = stream.split_at(cut.index(stream.len() + 1));
             for (first, second) in [(of(one), of(two)), (of(two), of(one))] {

@@ -18,26 +18,26 @@ impl<T> Short<T> {
     /// Room for this many once there are two.
     const ROOM: usize = 4;
 
-    /// Puts an item in front of the one at a place.
-    pub fn insert(&mut self, at: usize, item: T) {
+    /// Puts an item at the end.
+    pub fn push(&mut self, item: T) {
         match self {
             Self::Several(items) if items.is_empty() => *self = Self::One(item),
-            Self::Several(items) => items.insert(at, item),
+            Self::Several(items) => items.push(item),
             Self::One(_) => {
                 let Self::One(first) = std::mem::take(self) else { return };
                 let mut items = Vec::with_capacity(Self::ROOM);
                 items.push(first);
-                items.insert(at, item);
+                items.push(item);
                 *self = Self::Several(items);
             }
         }
     }
 
-    /// Takes out the item at a place.
-    pub fn remove(&mut self, at: usize) {
+    /// The items, as a list of the ordinary kind.
+    pub fn into_vec(self) -> Vec<T> {
         match self {
-            Self::One(_) => *self = Self::default(),
-            Self::Several(items) => drop(items.remove(at)),
+            Self::One(item) => vec![item],
+            Self::Several(items) => items,
         }
     }
 }
@@ -93,34 +93,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Short<T> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use proptest::sample::Index;
 
     use super::*;
 
     proptest! {
         /// Against a list of the ordinary kind.
         #[test]
-        fn is_a_list(steps in prop::collection::vec((any::<Index>(), any::<Option<u8>>()), 0..12)) {
+        fn is_a_list(items in prop::collection::vec(any::<u8>(), 0..12)) {
             let (mut short, mut list) = (Short::default(), Vec::new());
-            for (at, step) in steps {
-                match step {
-                    Some(item) => {
-                        let at = at.index(list.len() + 1);
-                        list.insert(at, item);
-                        short.insert(at, item);
-                    }
-                    None if list.is_empty() => {}
-                    None => {
-                        let at = at.index(list.len());
-                        list.remove(at);
-                        short.remove(at);
-                    }
-                }
+            for item in items {
+                list.push(item);
+                short.push(item);
                 prop_assert_eq!(&*short, &*list);
                 prop_assert_eq!(&short, &Short::from(list.clone()));
                 let stored = postcard::to_stdvec(&short).unwrap();
                 prop_assert_eq!(&stored, &postcard::to_stdvec(&list).unwrap());
                 prop_assert_eq!(&postcard::from_bytes::<Short<u8>>(&stored).unwrap(), &short);
+                prop_assert_eq!(short.clone().into_vec(), list.clone());
             }
         }
     }

@@ -155,19 +155,29 @@ impl<B: Bucket> Windows<B> {
     /// window needs. Hours get a peak only from `floor` events on: it must lie below every threshold that will be asked.
     /// Whether minutes are still open.
     pub fn close(&mut self, closed: i64, floor: u64) -> bool {
-        let first_kept = closed - WINDOW_MINUTES + 1;
-        if self.minutes.first().is_none_or(|(first, _)| *first >= first_kept) {
+        let dropped = self.about_to_close(closed).len();
+        if dropped == 0 {
             return self.is_open();
         }
         let (hours, days) = self.open_peaks(floor, Some(closed));
         self.hours.join(&hours);
         self.days.join(&days);
-        let kept = self.minutes.partition_point(|(minute, _)| *minute < first_kept);
-        self.minutes.drain(..kept);
+        self.minutes.drain(..dropped);
         if self.minutes.is_empty() {
             self.minutes = Vec::new();
         }
         self.is_open()
+    }
+
+    /// The minutes [`Windows::close`] would drop, in order.
+    pub fn about_to_close(&self, closed: i64) -> &[(i64, B)] {
+        let first_kept = closed - WINDOW_MINUTES + 1;
+        &self.minutes[..self.minutes.partition_point(|(minute, _)| *minute < first_kept)]
+    }
+
+    /// The open minutes, in order.
+    pub fn open(&self) -> &[(i64, B)] {
+        &self.minutes
     }
 
     /// Whether minutes are open.

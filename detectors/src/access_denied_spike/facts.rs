@@ -14,7 +14,7 @@ use crate::action::stable_hash;
 use crate::actor::ActorKind;
 use crate::few::Few;
 use crate::finding::Evidence;
-use crate::gathering::{Gathering, Total, different_calls};
+use crate::gathering::{Gathering, Total};
 use crate::lattice::{Distinct, Join, Max, Sample, Set};
 use crate::ledger::Facts;
 use crate::time::EventTime;
@@ -121,7 +121,7 @@ impl Bucket for Minute {
 
     fn count(&self) -> u64 {
         match self {
-            Self::Few(few) => different_calls(few),
+            Self::Few(few) => few.calls(),
             Self::Many(refusals) => refusals.calls.count(),
         }
     }
@@ -204,7 +204,7 @@ impl<const RANK: usize> Bucket for Peers<RANK> {
     fn count(&self) -> u64 {
         let mut counts = match &self.0 {
             // An actor once a call, so there are as many calls as sightings.
-            Gathering::Few(few) => by_actor(few),
+            Gathering::Few(few) => by_actor(&few.in_order()),
             Gathering::Many(_) => None,
         }
         .unwrap_or_else(|| self.0.total().0.iter().map(|(_, calls)| calls.count()).collect());

@@ -63,6 +63,11 @@ impl<const K: usize, T: Ord> Bottom<K, T> {
         self.kept.is_empty()
     }
 
+    /// The hashes of the sample, smallest first.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.kept.iter().map(|(hash, _)| *hash)
+    }
+
     /// The sampled values.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.kept.iter().map(|(_, value)| value)

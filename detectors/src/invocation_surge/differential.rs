@@ -98,12 +98,12 @@ proptest! {
         let (facts, _) = ledger.grow(KeyRef { class, account: ACCOUNT, entity: "agent" });
         facts.since.touch(MONDAY);
         for (day, total) in (MONDAY.day()..).zip(&totals) {
-            let counted = &mut facts.days.entry(day).or_default().counted;
+            let counted = facts.counted_on(day);
             for n in 0..*total {
                 counted.insert_with(stable_hash(&n.to_le_bytes()), || ());
             }
         }
-        let counts: Vec<u64> = facts.days.values().map(|day| day.counted.count()).collect();
+        let counts: Vec<u64> = facts.days().values().map(|day| day.counted.count()).collect();
         let learning = Learning { days: 0, ..Learning::default() };
         let found: Vec<i64> = testing::find(&detector("[floors]\nagent = 30"), &ledger, learning)
             .iter()

@@ -1,5 +1,6 @@
 //! What is remembered of a key.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::bottom::Bottom;
 use super::told::Told;
 use crate::action::stable_hash;
 use crate::finding::Evidence;
-use crate::gathering::{Gathering, Total, different_calls};
+use crate::gathering::{Gathering, Total};
 use crate::lattice::{Distinct, Join, Sample};
 use crate::ledger::Facts;
 use crate::time::EventTime;
@@ -39,8 +40,9 @@ pub struct Remembered {
     pub(super) least: u64,
     /// The calls.
     pub(super) calls: Windows<Minute>,
-    /// What windows don't show: how much a day, and the first of it.
-    pub(super) days: BTreeMap<i64, Day>,
+    /// What windows don't show: how much a day, and the first of it. Of a family that grows each day with a call is listed, and
+    /// what is in a minute is counted when that is closed: see [`Remembered::days`].
+    days: BTreeMap<i64, Day>,
     /// The accounts that were seen; of the one key that stands for them all.
     pub(super) accounts: Bottom<ACCOUNTS, Arc<str>>,
     /// The account and entity of keys that have something in common; of a key that stands for them.
@@ -76,6 +78,42 @@ impl Join for Remembered {
     }
 }
 
+impl Remembered {
+    /// The bucket of the minute `time` falls into, of a day that is counted.
+    pub(super) fn minute_of_counted_day(&mut self, time: EventTime) -> &mut Minute {
+        let Self { calls, days, .. } = self;
+        let minute = calls.minute(time);
+        if minute.is_empty() {
+            days.entry(time.day()).or_default();
+        }
+        minute
+    }
+
+    /// What is counted of each day, open minutes included.
+    pub(super) fn days(&self) -> Cow<'_, BTreeMap<i64, Day>> {
+        if self.days.is_empty() || self.calls.open().is_empty() {
+            return Cow::Borrowed(&self.days);
+        }
+        let mut days = self.days.clone();
+        count_days(&mut days, self.calls.open());
+        Cow::Owned(days)
+    }
+
+    /// What is counted of a day.
+    #[cfg(test)]
+    pub(super) fn counted_on(&mut self, day: i64) -> &mut Bottom<DAY> {
+        &mut self.days.entry(day).or_default().counted
+    }
+}
+
+fn count_days(days: &mut BTreeMap<i64, Day>, minutes: &[(i64, Minute)]) {
+    for (minute, calls) in minutes {
+        if let Some(day) = days.get_mut(&EventTime::of_minute(*minute).day()) {
+            day.count(calls);
+        }
+    }
+}
+
 impl Facts for Remembered {
     type Memo = Told;
     type Notes = ();
@@ -84,6 +122,7 @@ impl Facts for Remembered {
     fn let_go(_: &mut Self::Memo) {}
 
     fn close(&mut self, closed: i64) -> bool {
+        count_days(&mut self.days, self.calls.about_to_close(closed));
         let is_open = self.calls.close(closed, self.least);
         self.calls.drop_ordinary(ORDINARY_DAYS);
         is_open
@@ -263,8 +302,8 @@ impl Bucket for Minute {
 
     fn count(&self) -> u64 {
         match self {
-            Self::Few(few) if few.iter().all(|(_, sighting)| sighting.measure.is_none()) => {
-                different_calls(few)
+            Self::Few(few) if few.as_they_came().iter().all(|(_, seen)| seen.measure.is_none()) => {
+                few.calls()
             }
             Self::Few(_) => {
                 let mut counted = Distinct::default();
@@ -280,7 +319,7 @@ impl Bucket for Minute {
         for minute in minutes {
             match minute {
                 Self::Few(few) => {
-                    for (call, Sighting { evidence, call: told, measure }) in few.iter() {
+                    for (call, Sighting { evidence, call: told, measure }) in few.in_order().iter() {
                         shape.name(measure.as_deref(), &told.name);
                         shape.sample(*call, (evidence, told));
                     }
@@ -306,7 +345,8 @@ impl Minute {
     fn counts_names(&self) -> bool {
         match self {
             Self::Few(few) => {
-                let measure = few.first().and_then(|(_, sighting)| sighting.measure.as_deref());
+                let first = few.as_they_came().first();
+                let measure = first.and_then(|(_, sighting)| sighting.measure.as_deref());
                 measure.is_some_and(|measure| measure.counts_names)
             }
             Self::Many(calls) => calls.of_names,
@@ -316,10 +356,12 @@ impl Minute {
     /// Adds all that counts.
     fn add_counted(&self, counted: &mut Distinct) {
         match self {
-            Self::Few(few) => few.iter().for_each(|(call, sighting)| match &sighting.measure {
-                Some(measure) => measure.counted(*call, |hash| counted.insert_hash(hash)),
-                None => counted.insert_hash(*call),
-            }),
+            Self::Few(few) => {
+                few.as_they_came().iter().for_each(|(call, sighting)| match &sighting.measure {
+                    Some(measure) => measure.counted(*call, |hash| counted.insert_hash(hash)),
+                    None => counted.insert_hash(*call),
+                })
+            }
             Self::Many(calls) => counted.join(&calls.counted),
         }
     }
@@ -329,10 +371,49 @@ impl Minute {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Day {
     /// What the family counts, over the whole day.
-    pub(super) counted: Bottom<32>,
+    pub(super) counted: Bottom<DAY>,
     /// The first event.
     pub(super) first: Sample<1>,
 }
+
+impl Day {
+    /// Counts what is in one of its minutes.
+    fn count(&mut self, minute: &Minute) {
+        let Self { counted, first } = self;
+        let mut take = |evidence: &Evidence| {
+            if first.wants(evidence.time) {
+                first.insert(evidence.clone());
+            }
+        };
+        match minute {
+            Minute::Few(few) => {
+                for (call, Sighting { evidence, measure, .. }) in few.as_they_came() {
+                    match measure.as_deref() {
+                        Some(measure) if measure.counts_names => {
+                            measure.names.iter().for_each(|name| counted.insert_with(*name, || ()));
+                        }
+                        _ => counted.insert_with(*call, || ()),
+                    }
+                    take(evidence);
+                }
+            }
+            // Both samples are at least as large as the day's.
+            Minute::Many(calls) => {
+                let Shape { names, calls: called, evidence } = &calls.shape;
+                if minute.counts_names() {
+                    names.hashes().for_each(|name| counted.insert_with(name, || ()));
+                } else {
+                    called.hashes().for_each(|call| counted.insert_with(call, || ()));
+                }
+                evidence.iter().for_each(take);
+            }
+        }
+    }
+}
+
+/// How large a sample the calls of a day are counted by.
+const DAY: usize = 32;
+const _: () = assert!(DAY <= CALLS && DAY <= NAMES, "a day's sample is made of its minutes'");
 
 impl Join for Day {
     fn join(&mut self, other: &Self) {

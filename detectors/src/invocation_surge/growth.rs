@@ -1,6 +1,7 @@
 //! Growth over days that no window shows.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use super::facts::Day;
 use super::judge::Judge;
@@ -20,21 +21,22 @@ const WINDOWS: u64 = 12;
 const RECORD: f64 = 1.5;
 
 /// Days that grew.
-pub(super) struct Growth<'a> {
+pub(super) struct Growth {
     /// The least of their totals.
     pub(super) observed: u64,
     /// The middle total of the days before.
     pub(super) usual: u64,
     pub(super) threshold: f64,
     /// The days, in order.
-    pub(super) days: Vec<&'a Day>,
+    pub(super) days: Vec<Day>,
     /// When the last of them was complete: what the finding is dated by.
     pub(super) told: TimeRange,
 }
 
 pub(super) fn judge(judge: &Judge<'_>, out: &mut Vec<Finding>) {
     let least = judge.config.floor(judge.family, judge.subject) * WINDOWS;
-    let totals: Vec<(i64, u64)> = judge.facts.days.iter().map(|(day, d)| (*day, d.counted.count())).collect();
+    let days = judge.facts.days();
+    let totals: Vec<(i64, u64)> = days.iter().map(|(day, d)| (*day, d.counted.count())).collect();
     if totals.iter().filter(|(_, total)| *total >= least).count() < DAYS as usize {
         return;
     }
@@ -44,8 +46,8 @@ pub(super) fn judge(judge: &Judge<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let remembered = told.start.plus(-judge.learning.forget_seconds()).day();
-        let Some(growth) = growth(judge, &totals, *day, remembered) else { continue };
-        if self::growth(judge, &totals, day - 1, remembered).is_none() {
+        let Some(growth) = growth(judge, (&days, &totals), *day, remembered) else { continue };
+        if self::growth(judge, (&days, &totals), day - 1, remembered).is_none() {
             out.push(tell::growth(judge, &growth));
         }
     }
@@ -58,7 +60,12 @@ fn told(judge: &Judge<'_>, day: i64) -> TimeRange {
 }
 
 /// Whether the days up to `last` grew, by the days from `remembered` on.
-fn growth<'a>(judge: &Judge<'a>, totals: &[(i64, u64)], last: i64, remembered: i64) -> Option<Growth<'a>> {
+fn growth(
+    judge: &Judge<'_>,
+    (counted, totals): (&BTreeMap<i64, Day>, &[(i64, u64)]),
+    last: i64,
+    remembered: i64,
+) -> Option<Growth> {
     let remembered = remembered.max(judge.facts.since.0?.day());
     let first = last - DAYS + 1;
     let between = |from: i64, to: i64| {
@@ -93,6 +100,6 @@ fn growth<'a>(judge: &Judge<'a>, totals: &[(i64, u64)], last: i64, remembered: i
     if (observed as f64) < threshold || surged() {
         return None;
     }
-    let days = judge.facts.days.range(first..=last).map(|(_, day)| day).collect();
+    let days = counted.range(first..=last).map(|(_, day)| day.clone()).collect();
     Some(Growth { observed, usual, threshold, days, told: told(judge, last) })
 }

@@ -32,18 +32,16 @@ const MOST_NAMES: usize = 64;
 /// What made a service call a function.
 static SOURCE_ARN: LazyLock<Member> = LazyLock::new(|| Member::new("sourceArn"));
 
-/// A call in the table.
-const INVOCATION: Claim = 1;
-/// Any other that changes something. Role sessions and sign-ins are not changes.
-const CHANGE: Claim = 2;
+/// A call that stands nowhere in the table, and changes something. Role sessions and sign-ins are not changes.
+const CHANGE: Claim = Claim::MAX;
 
+/// One that stands in the table has its place there, counted from 1.
 pub(super) fn claim(action: &Action) -> Claim {
-    let is_session = matches!(&*action.service, "sts" | "signin" | "sso" | "sso-oauth" | "signin-oauth");
-    match families::row(action) {
-        Some(_) => INVOCATION,
-        None if action.level.only_reads() || is_session => 0,
-        None => CHANGE,
+    if let Some(place) = families::place(action) {
+        return Claim::try_from(place + 1).ok().filter(|claim| *claim < CHANGE).unwrap_or_default();
     }
+    let is_session = matches!(&*action.service, "sts" | "signin" | "sso" | "sso-oauth" | "signin-oauth");
+    if action.level.only_reads() || is_session { 0 } else { CHANGE }
 }
 
 /// Grows the facts of the keys an event counts under.
@@ -55,7 +53,7 @@ pub(super) fn observe(event: &Event<'_>, claim: Claim, ledger: &mut Ledger<Remem
     let Some(outcome) = Outcome::of(event) else { return };
     if claim == CHANGE {
         change(event, ledger);
-    } else if let Some(row) = families::row(event.action) {
+    } else if let Some(row) = families::row(usize::from(claim).wrapping_sub(1)) {
         invocation(event, row, outcome, ledger);
     }
 }
@@ -180,7 +178,12 @@ impl<'a> Counted<'a> {
             Subject::Throttled => LEAST_THROTTLED,
             Subject::Target | Subject::Actor => self.family.traits().least,
         };
-        match facts.calls.minute(event.time) {
+        let minute = if self.family.grows() && subject != Subject::Throttled {
+            facts.minute_of_counted_day(event.time)
+        } else {
+            facts.calls.minute(event.time)
+        };
+        match minute {
             // What adding a sighting would do, without making one that leaves nothing behind.
             Minute::Many(calls) => {
                 calls.count(event.call.0, self.measure.as_deref(), self.name());
@@ -193,18 +196,6 @@ impl<'a> Counted<'a> {
                 let call = self.told(subject, (told, strings));
                 let (evidence, measure) = (self.evidence((told, strings)), self.measure.clone());
                 few.insert(event.call.0, Sighting { evidence, call, measure });
-            }
-        }
-        if self.family.grows() && subject != Subject::Throttled {
-            let day = facts.days.entry(event.time.day()).or_default();
-            match self.measure.as_deref() {
-                Some(measure) if measure.counts_names => {
-                    measure.names.iter().for_each(|name| day.counted.insert_with(*name, || ()));
-                }
-                _ => day.counted.insert_with(event.call.0, || ()),
-            }
-            if day.first.wants(event.time) {
-                day.first.insert(self.evidence((told, strings)));
             }
         }
         if facts.since.touch(event.time) {

@@ -79,7 +79,7 @@ pub(super) fn surge(judge: &Judge<'_>, surge: &Surge<'_>) -> Finding {
 }
 
 /// The finding of growth.
-pub(super) fn growth(judge: &Judge<'_>, growth: &Growth<'_>) -> Finding {
+pub(super) fn growth(judge: &Judge<'_>, growth: &Growth) -> Finding {
     let unit = judge.family.traits().unit.replace("in 5 minutes", "a day");
     let (observed, usual) = (grouped(growth.observed), grouped(growth.usual));
     let days = growth::DAYS;
