@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 use std::hash::BuildHasher;
 
 use crate::access_level::AccessLevel;
 use crate::joined::Joined;
+use crate::strings::glance;
 
 /// A call, as (service, name): what detectors match on, and what they remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,54 +115,87 @@ fn padded(rest: &[u8], bytes: &[u8]) -> [u8; 8] {
 /// Actions seen so far, found without copying by the two fields of a record.
 #[derive(Debug)]
 pub struct ActionTable {
-    table: HashTable<Known>,
+    all: Vec<Known>,
+    /// The hash of each, and its place among all.
+    table: HashTable<(u64, usize)>,
+    /// Places of those met lately, by the ends of their fields: names that begin and end alike push each other out.
+    lately: [usize; Self::LATELY],
     claims: fn(&Action) -> u64,
 }
 
 #[derive(Debug)]
 struct Known {
-    hash: u64,
     /// Source and name at one place, to compare them by.
     fields: Joined<2>,
     action: Arc<Action>,
 }
 
+/// Where in an [`ActionTable`] an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionPlace(usize);
+
 impl ActionTable {
+    const LATELY: usize = 512;
+
     /// An empty table; `claims` is asked once for each action.
     pub fn new(claims: fn(&Action) -> u64) -> Self {
-        Self { table: HashTable::new(), claims }
+        Self { all: Vec::new(), table: HashTable::new(), lately: [0; Self::LATELY], claims }
     }
 
     /// The action with these fields.
     pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
+        let place = self.place(source, logged_name);
+        self.at(place)
+    }
+
+    /// Where it stands.
+    pub fn place(&mut self, source: &str, logged_name: &str) -> ActionPlace {
         let fields = [source, logged_name];
-        // All of both counts: names that begin and end alike must not meet at one place.
-        let hash = FixedState::default().hash_one((source, logged_name));
-        let is_known = |known: &Known| known.hash == hash && known.fields.is(&fields);
-        match self.table.find_entry(hash, is_known) {
-            Ok(known) => &known.into_mut().action,
-            Err(absent) => {
-                let mut action = Action::new(source, logged_name);
-                action.claims = (self.claims)(&action);
-                let known = Known { hash, fields: Joined::of(&fields), action: Arc::new(action) };
-                &absent.into_table().insert_unique(hash, known, |known| known.hash).into_mut().action
+        let slot = glance(0, fields) as usize % Self::LATELY;
+        let lately = self.lately[slot];
+        if self.all.get(lately).is_some_and(|known| known.fields.is(&fields)) {
+            return ActionPlace(lately);
+        }
+        let place = self.look_up(&fields);
+        self.lately[slot] = place;
+        ActionPlace(place)
+    }
+
+    fn look_up(&mut self, fields: &[&str; 2]) -> usize {
+        let Self { all, table, claims, .. } = self;
+        let hash = FixedState::default().hash_one(fields);
+        let is_same = |(known, place): &(u64, usize)| *known == hash && all[*place].fields.is(fields);
+        match table.entry(hash, is_same, |(known, _)| *known) {
+            hash_table::Entry::Occupied(known) => known.get().1,
+            hash_table::Entry::Vacant(slot) => {
+                let mut action = Action::new(fields[0], fields[1]);
+                action.claims = claims(&action);
+                let place = all.len();
+                slot.insert((hash, place));
+                all.push(Known { fields: Joined::of(fields), action: Arc::new(action) });
+                place
             }
         }
     }
 
-    /// The actions seen so far, in no order.
+    /// The action at a place this table gave.
+    pub fn at(&self, ActionPlace(place): ActionPlace) -> &Arc<Action> {
+        &self.all[place].action
+    }
+
+    /// The actions seen so far, in the order they were met.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Action>> + Clone {
-        self.table.iter().map(|known| &known.action)
+        self.all.iter().map(|known| &known.action)
     }
 
     /// How many actions were seen.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.all.len()
     }
 
     /// Nothing was seen.
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.all.is_empty()
     }
 }
 
@@ -215,5 +249,14 @@ mod tests {
         assert_eq!((first.claims, &*first.label), (1, "iam:CreateUser"));
         assert_eq!(table.intern("ec2.amazonaws.com", "CreateUser").claims, 0);
         assert_eq!(table.len(), 2);
+        // Alike at both ends.
+        let names =
+            ["DescribeA1Instances", "DescribeB2Instances", "DescribeA1Instances", "DescribeB2Instances"];
+        for name in names {
+            let place = table.place("ec2.amazonaws.com", name);
+            assert_eq!(&*table.at(place).name, name);
+            assert_eq!(table.place("ec2.amazonaws.com", name), place);
+        }
+        assert_eq!(table.len(), 4);
     }
 }

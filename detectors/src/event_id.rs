@@ -25,7 +25,8 @@ const LENGTH: usize = 36;
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 /// Where the hyphens stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Digits of sixteen.
+pub(crate) const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 impl EventId {
     /// The id with this text.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::action::Action;
 use crate::event::Event;
-use crate::event_id::EventId;
+use crate::event_id::{DIGITS, EventId};
 use crate::ledger::Strings;
 use crate::strings::same;
 use crate::time::{EventTime, TimeRange};
@@ -251,8 +251,7 @@ impl Finding {
         let mut id = String::with_capacity(35);
         id.push_str("th-");
         for byte in &digest[..16] {
-            use fmt::Write as _;
-            let _ = write!(id, "{byte:02x}");
+            id.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
         }
         id
     }

@@ -160,6 +160,33 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// The first of some members, by their order here, that is a string at the part's top level, read without opening the rest.
+    pub fn first_top_str(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
+        let text = self.0?;
+        if text.starts_with('"') {
+            return keys.iter().find_map(|key| self.top_str(key));
+        }
+        let place = |name: &str| match name.contains('\\') {
+            true => unquote(name).and_then(|name| keys.iter().position(|key| **key == *name)),
+            false => keys.iter().position(|key| **key == *name),
+        };
+        let mut found: Option<(usize, &str)> = None;
+        for (name, value) in walk::members(text) {
+            let Some(place) = place(name) else { continue };
+            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            found = match (found, value) {
+                (Some(first), _) if first.0 < place => Some(first),
+                (_, Some(value)) => Some((place, value)),
+                // What is written twice is what it is the second time.
+                (Some(first), None) if first.0 == place => {
+                    return keys.iter().find_map(|key| self.top_str(key));
+                }
+                (first, None) => first,
+            };
+        }
+        unquote(found?.1)
+    }
+
     /// The plain strings called `ARN` anywhere in the part (as in `resources`), in order, read without opening it.
     pub fn arns(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         const NAME: &str = "\"ARN\"";
@@ -268,6 +295,29 @@ mod tests {
             assert_eq!(raw.top_str_of(&member), raw.top_str("name"), "{text}");
             let opened = raw.open();
             assert_eq!(raw.top_str_of(&member).as_deref(), str_at(&opened, &["name"]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_some_members_is_the_first_that_is_found_alone() {
+        let keys = ["a", "b", "c"];
+        for text in [
+            "null",
+            "{}",
+            r#"{"b":"1"}"#,
+            r#"{"c":"1","b":"2"}"#,
+            r#"{"a":7,"c":"1","b":"2"}"#,
+            r#"{"a":"1","a":null,"b":"2"}"#,
+            r#"{"b":"1","a":"2","a":"3"}"#,
+            r#"{"b":"1","b":{"a":"2"},"c":"3"}"#,
+            r#"{"\u0061":"\u0031","b":"2"}"#,
+            r#"{"document":"{\"a\":\"1\"}","b":"2\"3"}"#,
+            r#""{\"c\":\"1\",\"b\":\"2\"}""#,
+            r#"["a","b"]"#,
+        ] {
+            let raw = Raw::new(text);
+            let alone = keys.iter().find_map(|key| raw.top_str(key));
+            assert_eq!(raw.first_top_str(&keys), alone, "{text}");
         }
     }
 

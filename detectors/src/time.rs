@@ -96,6 +96,33 @@ impl EventTime {
     }
 }
 
+/// The minute a record was written in, as text and as time: the next is mostly of the same.
+#[derive(Clone, Debug, Default)]
+pub struct LoggedMinute {
+    /// `YYYY-MM-DDThh:mm:`, and the first second of it.
+    latest: Option<([u8; 17], EventTime)>,
+}
+
+impl LoggedMinute {
+    /// [`EventTime::parse_logged`].
+    pub fn read(&mut self, text: &str) -> Option<EventTime> {
+        let fixed: Option<&[u8; 20]> = text.as_bytes().try_into().ok();
+        if let Some([minute @ .., tens @ b'0'..=b'5', ones @ b'0'..=b'9', b'Z']) = fixed
+            && let Some((latest, start)) = &self.latest
+            && minute == latest
+        {
+            return Some(start.plus(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')));
+        }
+        let time = EventTime::parse_logged(text)?;
+        if let Some([minute @ .., _, _, b'Z']) = fixed
+            && EventTime::parse_fixed(text.as_bytes()).is_some()
+        {
+            self.latest = Some((*minute, EventTime::of_minute(time.minute())));
+        }
+        Some(time)
+    }
+}
+
 /// What eight bytes look like: digits where a form has zeros, and else what it has.
 struct Form {
     plain: u64,
@@ -176,6 +203,30 @@ impl TimeRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_minute_read_again_is_the_same() {
+        let mut minute = LoggedMinute::default();
+        for text in [
+            "2023-07-10T11:54:47Z",
+            "2023-07-10T11:54:00Z",
+            "2023-07-10T11:54:59Z",
+            "2023-07-10T11:54:60Z",
+            "2023-07-10T11:54:4:Z",
+            "2023-07-10T11:54:/7Z",
+            "2023-07-10T11:54:47z",
+            "2023-07-10 11:54:47Z",
+            "2023-07-10 11:54:48Z",
+            "2023-07-10T11:55:47Z",
+            "2023-07-10T11:54:47.000Z",
+            "2023-07-10 11:54:47",
+            "",
+        ] {
+            assert_eq!(minute.read(text), EventTime::parse_logged(text), "{text}");
+        }
+        let empty = "\0".repeat(17);
+        assert_eq!(LoggedMinute::default().read(&format!("{empty}47Z")), None);
+    }
 
     #[test]
     fn reads_what_aws_writes_and_the_other_rfc_3339_forms() {

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use trailhound_detectors::{Action, Actor, Event, EventTime, Parts};
+use trailhound_detectors::action::ActionPlace;
+use trailhound_detectors::{Actor, Event, EventTime, Parts};
 
 use super::Tables;
 use super::fields::{Fields, Sitting};
@@ -39,7 +40,7 @@ pub(super) struct Block<'a> {
 /// Memory for what is made of a block, used again and again.
 #[derive(Debug, Default)]
 struct Room {
-    known: Vec<(Arc<Action>, Arc<Actor>)>,
+    known: Vec<(ActionPlace, Arc<Actor>)>,
     parts: Vec<Parts<'static>>,
 }
 
@@ -101,7 +102,7 @@ impl Room {
         let Self { known, parts } = self;
         // All are named before the first is shown: the tables may still grow.
         known.extend(held.iter_mut().map(|Held { fields, actor, .. }| {
-            let action = Arc::clone(tables.actions.intern(fields.source, fields.name));
+            let action = tables.actions.place(fields.source, fields.name);
             let actor = actor.take();
             (action, actor.unwrap_or_else(|| Arc::clone(tables.actors.intern(&fields.caller.identity()))))
         }));
@@ -110,7 +111,9 @@ impl Room {
         let whose = known.iter().zip(&of_these);
         let of_each = held.iter().zip(whose);
         let events: Vec<Event<'_>> = of_each
-            .map(|(held, ((action, actor), parts))| held.event(origin, (action, actor), parts))
+            .map(|(held, ((action, actor), parts))| {
+                held.event(origin, (tables.actions.at(*action), actor), parts)
+            })
             .collect();
         each(&events);
         drop(events);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use trailhound_detectors::action::stable_hash;
 use trailhound_detectors::json::Raw;
+use trailhound_detectors::time::LoggedMinute;
 use trailhound_detectors::{
     Action, Actor, CallId, Category, Event, EventTime, Identity, Parts, Session, Timeliness,
 };
@@ -68,11 +69,18 @@ pub(super) struct Sitting<'a> {
     pub(super) created: Option<EventTime>,
 }
 
+/// When the records of one object were.
+#[derive(Debug)]
+pub(super) struct Times {
+    /// Events before this time are late.
+    pub(super) on_time_from: Option<EventTime>,
+    pub(super) minute: LoggedMinute,
+}
+
 /// Where records of one object go: what can be judged becomes an event, the rest is counted.
 pub(super) struct Sink<'r, F> {
     pub(super) origin: &'r Origin,
-    /// Events before this time are late.
-    pub(super) on_time_from: Option<EventTime>,
+    pub(super) times: Times,
     pub(super) tables: &'r mut Tables,
     pub(super) each: &'r mut F,
     pub(super) parsed: Parsed,
@@ -83,8 +91,8 @@ pub(super) struct Sink<'r, F> {
 impl<F: FnMut(&[Event<'_>])> Sink<'_, F> {
     /// Takes the record in the block's newest place.
     pub(super) fn take_newest(&mut self) {
-        let on_time_from = self.on_time_from;
-        if !self.block.newest().is_some_and(|held| self.parsed.admits(held, on_time_from)) {
+        let Self { block, parsed, times, .. } = self;
+        if !block.newest().is_some_and(|held| parsed.admits(held, times)) {
             self.block.give_back();
         } else if self.block.is_full() {
             self.flush();
@@ -95,7 +103,7 @@ impl<F: FnMut(&[Event<'_>])> Sink<'_, F> {
     pub(super) fn take_now(&mut self, fields: &Fields<'_>, text: &str) {
         self.flush();
         let mut held = Held { fields: fields.clone(), text, ..Held::default() };
-        if self.parsed.admits(&mut held, self.on_time_from) {
+        if self.parsed.admits(&mut held, &mut self.times) {
             self.block.show_one(held, self.origin, self.tables, self.each);
         }
     }
@@ -108,11 +116,11 @@ impl<F: FnMut(&[Event<'_>])> Sink<'_, F> {
 
 impl Parsed {
     /// Counts a record; whether it is to be judged. Sets when it was, and whether it is late.
-    fn admits(&mut self, held: &mut Held<'_>, on_time_from: Option<EventTime>) -> bool {
-        match held.fields.time() {
+    fn admits(&mut self, held: &mut Held<'_>, times: &mut Times) -> bool {
+        match held.fields.time(&mut times.minute) {
             Ok(time) => {
                 held.time = time;
-                held.late = on_time_from.is_some_and(|from| time < from);
+                held.late = times.on_time_from.is_some_and(|from| time < from);
                 self.records += 1;
                 self.judged += 1;
                 self.late += u64::from(held.late);
@@ -127,6 +135,8 @@ impl Parsed {
 }
 
 impl Held<'_> {
+    /// Made where it is to stand: it is as large as to be copied would tell.
+    #[inline(always)]
     pub(super) fn event<'e>(
         &'e self,
         origin: &'e Origin,
@@ -168,14 +178,14 @@ impl Held<'_> {
 
 impl<'a> Fields<'a> {
     /// When the event was; or why the record is not to be judged, and what exactly.
-    fn time(&self) -> Result<EventTime, (SkipReason, &'a str)> {
+    fn time(&self, minute: &mut LoggedMinute) -> Result<EventTime, (SkipReason, &'a str)> {
         if self.insight || self.event_type == "AwsCloudTrailInsight" || self.category == "Insight" {
             return Err((SkipReason::Insight, ""));
         }
         if self.time.is_empty() {
             return Err((SkipReason::NoTime, self.event_id));
         }
-        let time = EventTime::parse_logged(self.time).ok_or((SkipReason::BadTime, self.time))?;
+        let time = minute.read(self.time).ok_or((SkipReason::BadTime, self.time))?;
         if self.source.is_empty() || self.name.is_empty() {
             return Err((SkipReason::NoAction, self.event_id));
         }

@@ -15,6 +15,7 @@ mod tape;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use trailhound_detectors::time::LoggedMinute;
 use trailhound_detectors::{ActionTable, ActorTable, Event};
 
 use crate::ingest::{ObjectKind, Origin};
@@ -199,7 +200,8 @@ impl Parser {
     ) -> Parsed {
         let on_time_from = origin.delivered.map(|d| d.plus(lateness_seconds.saturating_neg()));
         let (parsed, block) = (Parsed::default(), block::Block::default());
-        let sink = fields::Sink { origin, on_time_from, tables, each, parsed, block };
+        let times = fields::Times { on_time_from, minute: LoggedMinute::default() };
+        let sink = fields::Sink { origin, times, tables, each, parsed, block };
         let mut parsed = match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => document::read(text, self, sink),
             Err(_) => {

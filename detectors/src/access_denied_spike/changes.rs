@@ -151,19 +151,16 @@ static ROLE_NAME: LazyLock<Member> = LazyLock::new(|| Member::new("roleName"));
 
 /// What a change was made to: the first of these members that is there.
 fn target<'a>(request: &Raw<'a>) -> Cow<'a, str> {
-    static MEMBERS: LazyLock<[Member; 9]> = LazyLock::new(|| {
-        [
-            "policyId",
-            "roleName",
-            "userName",
-            "groupName",
-            "policyArn",
-            "permissionSetArn",
-            "bucketName",
-            "keyId",
-            "name",
-        ]
-        .map(Member::new)
-    });
-    MEMBERS.iter().find_map(|member| request.top_str_of(member)).unwrap_or_default()
+    const MEMBERS: [&str; 9] = [
+        "policyId",
+        "roleName",
+        "userName",
+        "groupName",
+        "policyArn",
+        "permissionSetArn",
+        "bucketName",
+        "keyId",
+        "name",
+    ];
+    request.first_top_str(&MEMBERS).unwrap_or_default()
 }

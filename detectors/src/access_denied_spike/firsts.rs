@@ -20,9 +20,21 @@ const KEPT: usize = 64;
 ///
 /// A semilattice: were a thing among the first of all and missing in a part, [`KEPT`] others would come before it there,
 /// and no later than that in the whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Firsts(BTreeMap<Arc<str>, First>);
+pub(crate) struct Firsts {
+    kept: BTreeMap<Arc<str>, First>,
+    /// The one to give way to the next: whether it is harmless, and when it was. No fact: it follows from those kept, and is
+    /// found out when it is wanted.
+    #[serde(skip)]
+    last: Option<(bool, EventTime)>,
+}
+
+impl PartialEq for Firsts {
+    fn eq(&self, other: &Self) -> bool {
+        self.kept == other.kept
+    }
+}
 
 /// In order of what is kept first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,63 +52,66 @@ impl Firsts {
         strings: &mut Strings,
         evidence: impl FnOnce(&mut Strings) -> Evidence,
     ) {
-        if let Some(known) = self.0.get_mut(what) {
+        if let Some(known) = self.kept.get_mut(what) {
             if time <= known.evidence.time {
                 let evidence = evidence(strings);
                 if evidence < known.evidence {
                     known.evidence = evidence;
+                    self.last = None;
                 }
             }
             return;
         }
         let is_harmless = GraveCall::of(what).is_none_or(|call| call.weight != Weight::Grave);
-        if self.0.len() >= KEPT
-            && self
-                .last()
-                .is_some_and(|(_, last)| (is_harmless, time) > (last.is_harmless, last.evidence.time))
-        {
+        if self.kept.len() >= KEPT && self.last_of_all().is_some_and(|last| (is_harmless, time) > last) {
             return;
         }
         let first = First { is_harmless, evidence: evidence(strings) };
-        self.0.insert(strings.share(what), first);
+        self.kept.insert(strings.share(what), first);
         self.drop_surplus();
     }
 
+    fn last_of_all(&mut self) -> Option<(bool, EventTime)> {
+        self.last = self.last.or_else(|| self.last().map(|(_, last)| (last.is_harmless, last.evidence.time)));
+        self.last
+    }
+
     fn last(&self) -> Option<(&Arc<str>, &First)> {
-        self.0.iter().max_by(|(a, one), (b, other)| (one, a).cmp(&(other, b)))
+        self.kept.iter().max_by(|(a, one), (b, other)| (one, a).cmp(&(other, b)))
     }
 
     fn drop_surplus(&mut self) {
-        while self.0.len() > KEPT {
+        self.last = None;
+        while self.kept.len() > KEPT {
             let Some(last) = self.last().map(|(what, _)| Arc::clone(what)) else { return };
-            self.0.remove(&last);
+            self.kept.remove(&last);
         }
     }
 
     /// The things with the first evidence of each, by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Evidence)> {
-        self.0.iter().map(|(what, first)| (what, &first.evidence))
+        self.kept.iter().map(|(what, first)| (what, &first.evidence))
     }
 
     /// Whether a thing is among them.
     pub(super) fn contains(&self, what: &str) -> bool {
-        self.0.contains_key(what)
+        self.kept.contains_key(what)
     }
 
     /// How many things there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.kept.len()
     }
 }
 
 impl Join for Firsts {
     fn join(&mut self, other: &Self) {
-        for (what, first) in &other.0 {
-            match self.0.get_mut(what) {
+        for (what, first) in &other.kept {
+            match self.kept.get_mut(what) {
                 Some(mine) if first < mine => *mine = first.clone(),
                 Some(_) => {}
                 None => {
-                    self.0.insert(Arc::clone(what), first.clone());
+                    self.kept.insert(Arc::clone(what), first.clone());
                 }
             }
         }

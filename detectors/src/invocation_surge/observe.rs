@@ -124,8 +124,10 @@ fn change(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
     if !is_call || event.category != Category::Management || event.read_only == Some(true) || via_aws(event) {
         return;
     }
-    let mut buffer = [0; 128];
-    let entity = in_region(event.region, &event.action.label, &mut buffer);
+    // `region/service:Call`. This runs on every change: the text is written where the one before stood.
+    let mut entity = std::mem::take(&mut ledger.memo().api);
+    entity.clear();
+    [event.region, "/", &*event.action.label].iter().for_each(|part| entity.push_str(part));
     let key = KeyRef { class: Family::Api.class(Subject::Target), account: event.account, entity: &entity };
     let counted = Counted {
         event,
@@ -138,22 +140,11 @@ fn change(event: &Event<'_>, ledger: &mut Ledger<Remembered>) {
         place: OnceCell::new(),
     };
     counted.count(Subject::Target, (key, stable_hash(entity.as_bytes())), ledger);
+    ledger.memo().api = entity;
 }
 
 fn via_aws(event: &Event<'_>) -> bool {
     event.actor.kind.is_aws() || !event.session.invoked_by.is_empty()
-}
-
-/// `region/service:Call`, in the buffer where it fits: this runs on every change.
-fn in_region<'b>(region: &str, label: &str, buffer: &'b mut [u8; 128]) -> Cow<'b, str> {
-    let (slash, end) = (region.len(), region.len() + 1 + label.len());
-    if end > buffer.len() {
-        return Cow::Owned(format!("{region}/{label}"));
-    }
-    buffer[..slash].copy_from_slice(region.as_bytes());
-    buffer[slash] = b'/';
-    buffer[slash + 1..end].copy_from_slice(label.as_bytes());
-    String::from_utf8_lossy(&buffer[..end])
 }
 
 /// One event, as it counts under its keys.

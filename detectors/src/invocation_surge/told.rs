@@ -46,6 +46,8 @@ pub struct Told {
     resources: Answers<Option<Resource>>,
     /// Nothing where the trigger does not stand in the text as it is.
     triggers: Answers<Option<Extent>>,
+    /// Where the name of a call in its region is written.
+    pub(super) api: String,
 }
 
 /// Where in [`Told`], until another event is told of.

@@ -2,6 +2,7 @@
 
 use crate::lately::Lately;
 use crate::policy_change::deeds::Read;
+use crate::strings::Answers;
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -9,4 +10,6 @@ pub struct AtHand {
     pub(crate) read: Read,
     /// More doings than busy hours hold.
     pub(crate) lately: Lately<4_096>,
+    /// Whether a code is one of refusals.
+    pub(crate) refusals: Answers<bool>,
 }

@@ -72,9 +72,8 @@ fn severity(
     let gravest = verdicts.first()?;
     let mut severity = gravest.severity;
     let is = |patterns: &[String], text: &str| patterns.iter().any(|p| matches(p, text, Case::Counts));
-    if is(&organization.sensitive_resources, &change.id)
-        || is(&organization.sensitive_resources, &tell::arn_of(change, account))
-    {
+    let sensitive = &organization.sensitive_resources;
+    if !sensitive.is_empty() && (is(sensitive, &change.id) || is(sensitive, &tell::arn_of(change, account))) {
         severity = severity.graver().max(Severity::Medium);
     }
     let never_milder = matches!(

@@ -14,8 +14,10 @@ use crate::event::Event;
 use crate::finding::Severity;
 use crate::lattice::{Join, shows_nothing_new};
 use crate::ledger::{KeyRef, Ledger};
+use crate::policy_change::at_hand::AtHand;
 use crate::policy_change::facts::Remembered;
 use crate::policy_change::steps::{ACTOR, SPAN, Step, StepKind, is_refusal};
+use crate::strings::Answers;
 use crate::time::{EventTime, HOUR};
 
 /// Of more different calls in one hour those stay that do most, so that who lists everything there is hides no write.
@@ -66,10 +68,10 @@ pub(crate) fn observe<'e, 'a: 'e>(
     events: impl Iterator<Item = &'e Event<'a>>,
     ledger: &mut Ledger<Remembered>,
 ) {
-    let lately = &mut ledger.memo().lately;
+    let AtHand { lately, refusals, .. } = ledger.memo();
     // All are asked about before the first is recorded: a processor waits for the answers to many such questions at once.
     let first = |event: &'e Event<'a>| {
-        let kind = kind(event)?;
+        let kind = kind(event, refusals)?;
         // What is kept is the first of its sort and hour.
         let context = event.time.hour().cast_unsigned() << 4 | kind as u64;
         (!lately.is_repeat(event, context)).then_some((event, kind))
@@ -79,13 +81,16 @@ pub(crate) fn observe<'e, 'a: 'e>(
 }
 
 /// Whether a call was refused or went through, where that matters.
-fn kind(event: &Event<'_>) -> Option<StepKind> {
+fn kind(event: &Event<'_>, refusals: &mut Answers<bool>) -> Option<StepKind> {
     if !is_somebody(event) || !event.on_time() {
         return None;
     }
     match event.succeeded() {
         true => Some(StepKind::Done),
-        false => is_refusal(event.error_code).then_some(StepKind::Denied),
+        false => {
+            let is_refusal = refusals.of(0, event.error_code, || is_refusal(event.error_code));
+            is_refusal.then_some(StepKind::Denied)
+        }
     }
 }
 
