@@ -116,7 +116,11 @@ impl Inflater {
         if stated > self.limits.allowed(input.len()) {
             return None;
         }
-        self.reserve(stated);
+        if self.out.len() < stated {
+            // Nothing of what the buffer held is wanted, nor two of them at a time.
+            self.out = Vec::new();
+            self.out = vec![0; stated];
+        }
         let size = self.whole.gzip_decompress(input, &mut self.out[..stated]).ok()?;
         (size == stated).then_some(size)
     }
