@@ -142,14 +142,8 @@ impl ActionTable {
         Self { all: Vec::new(), table: HashTable::new(), lately: [0; Self::LATELY], claims }
     }
 
-    /// The action with these fields.
-    pub fn intern(&mut self, source: &str, logged_name: &str) -> &Arc<Action> {
-        let place = self.place(source, logged_name);
-        self.at(place)
-    }
-
-    /// Where it stands.
-    pub fn place(&mut self, source: &str, logged_name: &str) -> ActionPlace {
+    /// Where the action with these fields stands, from now on at the latest.
+    pub fn intern(&mut self, source: &str, logged_name: &str) -> ActionPlace {
         let fields = [source, logged_name];
         let slot = glance(0, fields) as usize % Self::LATELY;
         let lately = self.lately[slot];
@@ -244,18 +238,19 @@ mod tests {
     #[test]
     fn interning_gives_one_action_with_its_claims() {
         let mut table = ActionTable::new(|a| u64::from(&*a.service == "iam"));
-        let first = Arc::clone(table.intern("iam.amazonaws.com", "CreateUser"));
-        assert!(Arc::ptr_eq(&first, table.intern("iam.amazonaws.com", "CreateUser")));
-        assert_eq!((first.claims, &*first.label), (1, "iam:CreateUser"));
-        assert_eq!(table.intern("ec2.amazonaws.com", "CreateUser").claims, 0);
+        let first = table.intern("iam.amazonaws.com", "CreateUser");
+        assert_eq!(table.intern("iam.amazonaws.com", "CreateUser"), first);
+        assert_eq!((table.at(first).claims, &*table.at(first).label), (1, "iam:CreateUser"));
+        let other = table.intern("ec2.amazonaws.com", "CreateUser");
+        assert_eq!(table.at(other).claims, 0);
         assert_eq!(table.len(), 2);
         // Alike at both ends.
         let names =
             ["DescribeA1Instances", "DescribeB2Instances", "DescribeA1Instances", "DescribeB2Instances"];
         for name in names {
-            let place = table.place("ec2.amazonaws.com", name);
+            let place = table.intern("ec2.amazonaws.com", name);
             assert_eq!(&*table.at(place).name, name);
-            assert_eq!(table.place("ec2.amazonaws.com", name), place);
+            assert_eq!(table.intern("ec2.amazonaws.com", name), place);
         }
         assert_eq!(table.len(), 4);
     }

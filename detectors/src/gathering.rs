@@ -21,7 +21,7 @@ pub trait Total: Join + Clone + Default + PartialEq {
     /// What is seen of one call.
     type Sighting: Ord + Clone + Debug;
 
-    /// Adds what was seen of a call. Of copies the smaller counts.
+    /// Adds what was seen of a call. Of copies the smaller counts, whichever came first.
     fn add(&mut self, call: u64, sighting: &Self::Sighting);
 
     /// Whether two sightings of one call are copies: the same record in two objects.
@@ -38,19 +38,19 @@ pub trait Total: Join + Clone + Default + PartialEq {
 ))]
 pub enum Gathering<T: Total> {
     /// Themselves.
-    Few(Few<T>),
+    Few(Sightings<T>),
     /// Summed up.
     Many(Box<T>),
 }
 
-/// Some sightings, each with its call. They lie as they came, and are put in order when somebody asks: compares and is stored
-/// as what [`Few::in_order`] gives.
+/// Some sightings, each with its call. They lie as they came, copies among them, and are put in order when somebody asks:
+/// compares and is stored as what [`Sightings::in_order`] gives.
 #[derive(Clone, Debug)]
-pub struct Few<T: Total>(Short<(u64, T::Sighting)>);
+pub struct Sightings<T: Total>(Short<(u64, T::Sighting)>);
 
 impl<T: Total> Default for Gathering<T> {
     fn default() -> Self {
-        Self::Few(Few::default())
+        Self::Few(Sightings::default())
     }
 }
 
@@ -66,19 +66,30 @@ impl<T: Total> Gathering<T> {
             Self::Few(few) => few,
             Self::Many(total) => return total.add(call, &sighting),
         };
-        few.0.push((call, sighting));
-        if few.0.len() > FEW {
-            few.tidy();
-            if few.0.len() > FEW {
-                *self = Self::Many(Box::new(total_of(&few.0)));
+        if few.0.len() < FEW {
+            few.0.push((call, sighting));
+            return;
+        }
+        // It is full: what comes again and again must not cost putting it in order each time.
+        let is_copy =
+            |(known, seen): &&mut (u64, T::Sighting)| *known == call && T::are_copies(seen, &sighting);
+        if let Some((_, copy)) = few.0.iter_mut().find(is_copy) {
+            if sighting < *copy {
+                *copy = sighting;
             }
+            return;
+        }
+        few.0.push((call, sighting));
+        few.tidy();
+        if few.0.len() > FEW {
+            *self = Self::Many(Box::new(total_of(&few.0)));
         }
     }
 
     /// What the sightings add up to.
     pub fn total(&self) -> Cow<'_, T> {
         match self {
-            Self::Few(few) => Cow::Owned(total_of(&few.in_order())),
+            Self::Few(few) => Cow::Owned(total_of(&few.0)),
             Self::Many(total) => Cow::Borrowed(total),
         }
     }
@@ -86,13 +97,13 @@ impl<T: Total> Gathering<T> {
     /// Adds all that was seen to a total.
     pub fn add_to(&self, sum: &mut T) {
         match self {
-            Self::Few(few) => few.in_order().iter().for_each(|(call, sighting)| sum.add(*call, sighting)),
+            Self::Few(few) => few.0.iter().for_each(|(call, sighting)| sum.add(*call, sighting)),
             Self::Many(total) => sum.join(total),
         }
     }
 }
 
-impl<T: Total> Few<T> {
+impl<T: Total> Sightings<T> {
     /// Each once, by call; of copies the smallest.
     pub fn in_order(&self) -> Cow<'_, [(u64, T::Sighting)]> {
         if self.is_tidy() {
@@ -138,19 +149,19 @@ impl<T: Total> Few<T> {
     }
 }
 
-impl<T: Total> Default for Few<T> {
+impl<T: Total> Default for Sightings<T> {
     fn default() -> Self {
         Self(Short::default())
     }
 }
 
-impl<T: Total> PartialEq for Few<T> {
+impl<T: Total> PartialEq for Sightings<T> {
     fn eq(&self, other: &Self) -> bool {
         self.in_order() == other.in_order()
     }
 }
 
-impl<T: Total> Serialize for Few<T>
+impl<T: Total> Serialize for Sightings<T>
 where
     T::Sighting: Serialize,
 {
@@ -159,7 +170,7 @@ where
     }
 }
 
-impl<'de, T: Total> Deserialize<'de> for Few<T>
+impl<'de, T: Total> Deserialize<'de> for Sightings<T>
 where
     T::Sighting: Deserialize<'de>,
 {
@@ -182,7 +193,7 @@ impl<T: Total> Join for Gathering<T> {
             }
             (Self::Few(mine), Self::Many(theirs)) => {
                 let mut total = theirs.clone();
-                mine.in_order().iter().for_each(|(call, sighting)| total.add(*call, sighting));
+                mine.0.iter().for_each(|(call, sighting)| total.add(*call, sighting));
                 *self = Self::Many(total);
             }
             (Self::Many(mine), theirs) => theirs.add_to(mine),
@@ -201,8 +212,8 @@ impl<T: Total> Join for Gathering<T> {
 
     fn absorb(&mut self, other: Self) {
         match other {
-            Self::Few(Few(Short::One((call, sighting)))) => self.insert(call, sighting),
-            Self::Few(Few(Short::Several(few))) => {
+            Self::Few(Sightings(Short::One((call, sighting)))) => self.insert(call, sighting),
+            Self::Few(Sightings(Short::Several(few))) => {
                 few.into_iter().for_each(|(call, sighting)| self.insert(call, sighting));
             }
             many @ Self::Many(_) => self.join(&many),
@@ -220,7 +231,7 @@ mod tests {
     use super::*;
 
     /// Calls and records, each with the first object it stands in.
-    #[derive(Clone, Debug, Default, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     struct First(BTreeMap<(u64, u8), u8>);
 
     impl Join for First {
@@ -274,6 +285,7 @@ mod tests {
                 both.join(&second);
                 both.join(&first);
                 prop_assert_eq!(&both, &whole);
+                prop_assert_eq!(postcard::to_stdvec(&both).unwrap(), postcard::to_stdvec(&whole).unwrap());
                 let mut absorbed = first.clone();
                 absorbed.absorb(second);
                 prop_assert_eq!(&absorbed, &whole);

@@ -1,6 +1,6 @@
 //! A short list: one item takes no memory of its own.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
@@ -55,6 +55,15 @@ impl<T> Deref for Short<T> {
     fn deref(&self) -> &[T] {
         match self {
             Self::One(item) => std::slice::from_ref(item),
+            Self::Several(items) => items,
+        }
+    }
+}
+
+impl<T> DerefMut for Short<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(item) => std::slice::from_mut(item),
             Self::Several(items) => items,
         }
     }

@@ -102,7 +102,7 @@ impl Room {
         let Self { known, parts } = self;
         // All are named before the first is shown: the tables may still grow.
         known.extend(held.iter_mut().map(|Held { fields, actor, .. }| {
-            let action = tables.actions.place(fields.source, fields.name);
+            let action = tables.actions.intern(fields.source, fields.name);
             let actor = actor.take();
             (action, actor.unwrap_or_else(|| Arc::clone(tables.actors.intern(&fields.caller.identity()))))
         }));

@@ -9,6 +9,7 @@ use super::{Config, Family, InvocationSurge, Remembered};
 use crate::action::stable_hash;
 use crate::detector::Detector as _;
 use crate::environment::Learning;
+use crate::lattice::Join as _;
 use crate::ledger::{Facts as _, KeyRef, Ledger};
 use crate::testing::{self, ACCOUNT, Call, teach, user};
 use crate::time::{DAY, EventTime, HOUR};
@@ -17,6 +18,8 @@ use crate::window::WINDOW_MINUTES;
 /// 2026-03-02T00:00:00Z.
 const MONDAY: EventTime = EventTime(1_772_409_600);
 const KIM: &str = "arn:aws:iam::111122223333:user/kim";
+const ORDERS: &str = "arn:aws:lambda:eu-west-1:111122223333:function:orders";
+const FUNCTION: &str = r#"[{"ARN":"arn:aws:lambda:eu-west-1:111122223333:function:orders"}]"#;
 
 fn detector(config: &str) -> InvocationSurge {
     let config: Config = toml::from_str(config).unwrap();
@@ -88,6 +91,65 @@ proptest! {
             }
         }
         prop_assert_eq!(told, wanted);
+    }
+
+    /// What is counted of days, few and many calls a minute, against sorting all of it; whatever was closed in between.
+    #[test]
+    fn days_equal_the_slow_way(
+        seconds in prop::collection::vec(0i64..300, 1..250),
+        counts_names in any::<bool>(),
+        closed in 0i64..12,
+    ) {
+        let midnight = MONDAY.plus(DAY);
+        let named = |n: usize| format!("app/{}", n % 90);
+        let requests: Vec<String> =
+            (0..seconds.len()).map(|n| format!(r#"{{"secretId":"{}"}}"#, named(n))).collect();
+        let calls: Vec<Call<'_>> = seconds.iter().enumerate().map(|(n, second)| Call {
+            id: format!("call {n:04}"),
+            identity: user(KIM),
+            resources: if counts_names { "null" } else { FUNCTION },
+            request: &requests[n],
+            ..Call::new(
+                if counts_names { "secretsmanager" } else { "lambda" },
+                if counts_names { "GetSecretValue" } else { "Invoke" },
+                midnight.plus(second - 150),
+            )
+        }).collect();
+        let mut expected: BTreeMap<i64, (BTreeSet<u64>, (EventTime, String))> = BTreeMap::new();
+        for (n, call) in calls.iter().enumerate() {
+            let hash = stable_hash(if counts_names { named(n) } else { call.id.clone() }.as_bytes());
+            let first = (call.time, call.id.clone());
+            let day = expected.entry(call.time.day()).or_insert_with(|| (BTreeSet::new(), first.clone()));
+            day.0.insert(hash);
+            day.1 = first.min(day.1.clone());
+        }
+        let expected: Vec<(i64, Vec<u64>, String)> = expected
+            .into_iter()
+            .map(|(day, (hashes, (_, first)))| (day, hashes.into_iter().take(32).collect(), first))
+            .collect();
+
+        let ledger = teach::<InvocationSurge>(&calls);
+        let key = if counts_names {
+            KeyRef { class: Family::Secrets.class(Subject::Actor), account: ACCOUNT, entity: KIM }
+        } else {
+            KeyRef { class: Family::Function.class(Subject::Target), account: ACCOUNT, entity: ORDERS }
+        };
+        let open = ledger.get(key).unwrap();
+        let mut partly = open.clone();
+        partly.close(midnight.minute() - 6 + closed);
+        let mut joined = partly.clone();
+        joined.join(open);
+        for facts in [open, &partly, &joined] {
+            let days: Vec<(i64, Vec<u64>, String)> = facts
+                .days()
+                .iter()
+                .map(|(day, known)| {
+                    let first = known.first.iter().map(|evidence| evidence.event_id.to_string());
+                    (*day, known.counted.hashes().collect(), first.collect())
+                })
+                .collect();
+            prop_assert_eq!(&days, &expected);
+        }
     }
 
     /// Growth, against sorting the two weeks before each day.

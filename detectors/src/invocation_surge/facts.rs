@@ -40,8 +40,8 @@ pub struct Remembered {
     pub(super) least: u64,
     /// The calls.
     pub(super) calls: Windows<Minute>,
-    /// What windows don't show: how much a day, and the first of it. Of a family that grows each day with a call is listed, and
-    /// what is in a minute is counted when that is closed: see [`Remembered::days`].
+    /// What windows don't show: how much a day, and the first of it. Of a family that grows each day with a call is listed until
+    /// it is forgotten, and what is in a minute is counted when that is closed: see [`Remembered::days`].
     days: BTreeMap<i64, Day>,
     /// The accounts that were seen; of the one key that stands for them all.
     pub(super) accounts: Bottom<ACCOUNTS, Arc<str>>,
@@ -97,6 +97,11 @@ impl Remembered {
         let mut days = self.days.clone();
         count_days(&mut days, self.calls.open());
         Cow::Owned(days)
+    }
+
+    /// How many days are counted.
+    pub(super) fn counted_days(&self) -> usize {
+        self.days.len()
     }
 
     /// What is counted of a day.
@@ -319,7 +324,7 @@ impl Bucket for Minute {
         for minute in minutes {
             match minute {
                 Self::Few(few) => {
-                    for (call, Sighting { evidence, call: told, measure }) in few.in_order().iter() {
+                    for (call, Sighting { evidence, call: told, measure }) in few.as_they_came() {
                         shape.name(measure.as_deref(), &told.name);
                         shape.sample(*call, (evidence, told));
                     }
@@ -413,7 +418,8 @@ impl Day {
 
 /// How large a sample the calls of a day are counted by.
 const DAY: usize = 32;
-const _: () = assert!(DAY <= CALLS && DAY <= NAMES, "a day's sample is made of its minutes'");
+const _: () =
+    assert!(DAY <= CALLS && DAY <= NAMES && 1 <= EVIDENCE, "a day's samples are made of its minutes'");
 
 impl Join for Day {
     fn join(&mut self, other: &Self) {

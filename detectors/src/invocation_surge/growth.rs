@@ -35,6 +35,9 @@ pub(super) struct Growth {
 
 pub(super) fn judge(judge: &Judge<'_>, out: &mut Vec<Finding>) {
     let least = judge.config.floor(judge.family, judge.subject) * WINDOWS;
+    if judge.facts.counted_days() < DAYS as usize {
+        return;
+    }
     let days = judge.facts.days();
     let totals: Vec<(i64, u64)> = days.iter().map(|(day, d)| (*day, d.counted.count())).collect();
     if totals.iter().filter(|(_, total)| *total >= least).count() < DAYS as usize {

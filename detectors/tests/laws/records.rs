@@ -256,12 +256,13 @@ pub(crate) fn observe_into<'r>(ledgers: &mut Ledgers, records: impl IntoIterator
         let parts =
             Parts::new(Raw::new(request), Raw::new(response), Raw::default(), Raw::default(), Raw::default());
         let is_data = matches!(name, "Invoke" | "InvokeExecution" | "Scan");
+        let action = actions.intern(&format!("{service}.amazonaws.com"), name);
         let event = Event {
             call: CallId(stable_hash(event_id.as_bytes())),
             event_id: &event_id,
             time: EventTime(record.time),
             timeliness: if record.late { Timeliness::Late } else { Timeliness::OnTime },
-            action: &actions.intern(&format!("{service}.amazonaws.com"), name).clone(),
+            action: actions.at(action),
             actor: &actors.intern(identity).clone(),
             session: Session {
                 name: identity.session_name(),
