@@ -161,30 +161,20 @@ impl<'a> Raw<'a> {
     }
 
     /// The first of some members, by their order here, that is a string at the part's top level, read without opening the rest.
-    pub fn first_top_str(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
+    pub fn first_top_str<const N: usize>(&self, keys: &[&str; N]) -> Option<Cow<'a, str>> {
         let text = self.0?;
         if text.starts_with('"') {
             return keys.iter().find_map(|key| self.top_str(key));
         }
-        let place = |name: &str| match name.contains('\\') {
-            true => unquote(name).and_then(|name| keys.iter().position(|key| **key == *name)),
-            false => keys.iter().position(|key| **key == *name),
-        };
-        let mut found: Option<(usize, &str)> = None;
+        // Of each the last counts, whatever it is.
+        let mut found = [None; N];
         for (name, value) in walk::members(text) {
-            let Some(place) = place(name) else { continue };
-            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-            found = match (found, value) {
-                (Some(first), _) if first.0 < place => Some(first),
-                (_, Some(value)) => Some((place, value)),
-                // What is written twice is what it is the second time.
-                (Some(first), None) if first.0 == place => {
-                    return keys.iter().find_map(|key| self.top_str(key));
-                }
-                (first, None) => first,
-            };
+            let Some(name) = unquote(name) else { continue };
+            if let Some(place) = keys.iter().position(|key| **key == *name) {
+                found[place] = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            }
         }
-        unquote(found?.1)
+        found.into_iter().flatten().find_map(unquote)
     }
 
     /// The plain strings called `ARN` anywhere in the part (as in `resources`), in order, read without opening it.

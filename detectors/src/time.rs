@@ -113,13 +113,13 @@ impl LoggedMinute {
         {
             return Some(start.plus(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')));
         }
-        let time = EventTime::parse_logged(text)?;
-        if let Some([minute @ .., _, _, b'Z']) = fixed
-            && EventTime::parse_fixed(text.as_bytes()).is_some()
+        if let Some(fixed @ [minute @ .., _, _, _]) = fixed
+            && let Some(time) = EventTime::parse_fixed(fixed)
         {
             self.latest = Some((*minute, EventTime::of_minute(time.minute())));
+            return Some(time);
         }
-        Some(time)
+        EventTime::parse_logged(text)
     }
 }
 

@@ -263,25 +263,19 @@ impl Shape {
 impl Calls {
     /// Counts a call and what it names, without sampling it.
     pub(super) fn count(&mut self, call: u64, measure: Option<&Measure>, name: &str) {
-        match measure {
-            Some(measure) => {
-                self.of_names |= measure.counts_names;
-                measure.counted(call, |hash| self.counted.insert_hash(hash));
-            }
-            None => self.counted.insert_hash(call),
-        }
+        self.of_names |= measure.is_some_and(|measure| measure.counts_names);
+        counted(call, measure, |hash| self.counted.insert_hash(hash));
         self.shape.name(measure, name);
     }
 }
 
-impl Measure {
-    /// Everything that counts, as hashes.
-    fn counted(&self, call: u64, mut count: impl FnMut(u64)) {
-        if self.counts_names {
-            self.names.iter().copied().for_each(count);
-        } else {
+/// Everything that counts of a call, as hashes.
+fn counted(call: u64, measure: Option<&Measure>, mut count: impl FnMut(u64)) {
+    match measure {
+        Some(measure) if measure.counts_names => measure.names.iter().copied().for_each(count),
+        _ => {
             count(call);
-            for processor in 1..self.processors {
+            for processor in 1..measure.map_or(1, |measure| measure.processors) {
                 count(stable_hash(&[call, processor].map(u64::to_le_bytes).concat()));
             }
         }
@@ -359,15 +353,12 @@ impl Minute {
     }
 
     /// Adds all that counts.
-    fn add_counted(&self, counted: &mut Distinct) {
+    fn add_counted(&self, all: &mut Distinct) {
         match self {
-            Self::Few(few) => {
-                few.as_they_came().iter().for_each(|(call, sighting)| match &sighting.measure {
-                    Some(measure) => measure.counted(*call, |hash| counted.insert_hash(hash)),
-                    None => counted.insert_hash(*call),
-                })
-            }
-            Self::Many(calls) => counted.join(&calls.counted),
+            Self::Few(few) => few.as_they_came().iter().for_each(|(call, seen)| {
+                counted(*call, seen.measure.as_deref(), |hash| all.insert_hash(hash));
+            }),
+            Self::Many(calls) => all.join(&calls.counted),
         }
     }
 }
@@ -384,7 +375,7 @@ pub(super) struct Day {
 impl Day {
     /// Counts what is in one of its minutes.
     fn count(&mut self, minute: &Minute) {
-        let Self { counted, first } = self;
+        let Self { counted: sample, first } = self;
         let mut take = |evidence: &Evidence| {
             if first.wants(evidence.time) {
                 first.insert(evidence.clone());
@@ -393,12 +384,7 @@ impl Day {
         match minute {
             Minute::Few(few) => {
                 for (call, Sighting { evidence, measure, .. }) in few.as_they_came() {
-                    match measure.as_deref() {
-                        Some(measure) if measure.counts_names => {
-                            measure.names.iter().for_each(|name| counted.insert_with(*name, || ()));
-                        }
-                        _ => counted.insert_with(*call, || ()),
-                    }
+                    counted(*call, measure.as_deref(), |hash| sample.insert_with(hash, || ()));
                     take(evidence);
                 }
             }
@@ -406,9 +392,9 @@ impl Day {
             Minute::Many(calls) => {
                 let Shape { names, calls: called, evidence } = &calls.shape;
                 if minute.counts_names() {
-                    names.hashes().for_each(|name| counted.insert_with(name, || ()));
+                    names.hashes().for_each(|name| sample.insert_with(name, || ()));
                 } else {
-                    called.hashes().for_each(|call| counted.insert_with(call, || ()));
+                    called.hashes().for_each(|call| sample.insert_with(call, || ()));
                 }
                 evidence.iter().for_each(take);
             }
